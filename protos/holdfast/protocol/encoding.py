@@ -1,0 +1,192 @@
+"""The canonical byte form of every value that is hashed, signed or stored.
+
+A `Format` lists a dataclass's fields with their codecs. The bytes start with
+"HF", the kind and the version, then the fields in order, big-endian, lengths
+before contents. There is exactly one encoding of a value, and decoding refuses
+everything else: short or spare bytes, other versions, lists beyond their bound.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar, cast
+
+from holdfast.protocol.errors import DecodingError
+
+MAGIC: Final = b"HF"
+
+T = TypeVar("T")
+
+
+class Reader:
+    """A cursor over bytes that refuses to read past their end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = bytes(data)
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """Return the next `count` bytes, or raise DecodingError."""
+        end = self._at + count
+        if end > len(self._data):
+            raise DecodingError(f"{end - len(self._data)} bytes are missing")
+        taken = self._data[self._at : end]
+        self._at = end
+        return taken
+
+    def finish(self) -> None:
+        """Raise DecodingError unless every byte was read."""
+        spare = len(self._data) - self._at
+        if spare:
+            raise DecodingError(f"{spare} spare bytes at the end")
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How one field is written and read back."""
+
+    write: Callable[[Any], bytes]
+    read: Callable[[Reader], Any]
+
+
+def unsigned(size: int) -> Codec:
+    """Return the codec of an integer of `size` bytes, big-endian, not negative."""
+    return Codec(
+        lambda value: int(value).to_bytes(size, "big"),
+        lambda reader: int.from_bytes(reader.take(size), "big"),
+    )
+
+
+def fixed(size: int) -> Codec:
+    """Return the codec of a byte string of exactly `size` bytes."""
+
+    def write(value: bytes) -> bytes:
+        assert len(value) == size, f"{len(value)} bytes where {size} belong"
+        return bytes(value)
+
+    return Codec(write, lambda reader: reader.take(size))
+
+
+def variable(limit: int) -> Codec:
+    """Return the codec of a byte string of at most `limit` bytes."""
+
+    def write(value: bytes) -> bytes:
+        assert len(value) <= limit, f"{len(value)} bytes where at most {limit} fit"
+        return len(value).to_bytes(4, "big") + bytes(value)
+
+    return Codec(write, lambda reader: reader.take(_count(reader, limit)))
+
+
+def text(limit: int) -> Codec:
+    """Return the codec of a UTF-8 string of at most `limit` bytes."""
+    inner = variable(limit)
+
+    def read(reader: Reader) -> str:
+        try:
+            return cast("bytes", inner.read(reader)).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DecodingError("text is not UTF-8") from error
+
+    return Codec(lambda value: inner.write(value.encode("utf-8")), read)
+
+
+def sequence(inner: Codec, limit: int) -> Codec:
+    """Return the codec of a tuple of at most `limit` items."""
+
+    def write(value: Sequence[Any]) -> bytes:
+        assert len(value) <= limit, f"{len(value)} items where at most {limit} fit"
+        body = b"".join(inner.write(item) for item in value)
+        return len(value).to_bytes(4, "big") + body
+
+    def read(reader: Reader) -> tuple[Any, ...]:
+        return tuple(inner.read(reader) for _ in range(_count(reader, limit)))
+
+    return Codec(write, read)
+
+
+def optional(inner: Codec) -> Codec:
+    """Return the codec of a value that may be None: one byte 0 or 1 before it."""
+
+    def read(reader: Reader) -> object:
+        match reader.take(1):
+            case b"\0":
+                return None
+            case b"\1":
+                return inner.read(reader)
+            case _:
+                raise DecodingError("a presence byte is neither 0 nor 1")
+
+    return Codec(
+        lambda value: b"\0" if value is None else b"\1" + inner.write(value), read
+    )
+
+
+U8: Final = unsigned(1)
+U16: Final = unsigned(2)
+U32: Final = unsigned(4)
+U64: Final = unsigned(8)
+U128: Final = unsigned(16)
+BYTES20: Final = fixed(20)
+BYTES32: Final = fixed(32)
+BYTES64: Final = fixed(64)
+
+
+class Format(Generic[T]):
+    """The byte format of one dataclass; `kind` and `version` lead its bytes."""
+
+    def __init__(
+        self, value_type: type[T], kind: int, version: int, **fields: Codec
+    ) -> None:
+        self._type = value_type
+        self.kind = kind
+        self.version = version
+        self._prefix = MAGIC + bytes([kind, version])
+        self._fields = fields
+
+    def encode(self, value: T) -> bytes:
+        """Return the one encoding of `value`, prefix included."""
+        return self._prefix + self._body(value)
+
+    def decode(self, data: bytes) -> T:
+        """Return the value that `data` encodes, or raise DecodingError."""
+        reader = Reader(data)
+        value = self._read(reader)
+        reader.finish()
+        return value
+
+    def nested(self) -> Codec:
+        """Return a codec that embeds the whole encoding, prefix included."""
+        return Codec(self.encode, self._read)
+
+    def bare(self) -> Codec:
+        """Return a codec that embeds the fields only, without the prefix."""
+        return Codec(self._body, self._fields_from)
+
+    def _body(self, value: T) -> bytes:
+        return b"".join(
+            codec.write(getattr(value, name)) for name, codec in self._fields.items()
+        )
+
+    def _read(self, reader: Reader) -> T:
+        prefix = reader.take(len(self._prefix))
+        if prefix[:3] != self._prefix[:3]:
+            raise DecodingError(f"not a {self._type.__name__}")
+        if prefix[3] != self.version:
+            raise DecodingError(
+                f"{self._type.__name__} version {prefix[3]} is unknown here; "
+                f"this program reads version {self.version}"
+            )
+        return self._fields_from(reader)
+
+    def _fields_from(self, reader: Reader) -> T:
+        values = {name: codec.read(reader) for name, codec in self._fields.items()}
+        try:
+            return self._type(**values)
+        except ValueError as error:
+            raise DecodingError(f"{self._type.__name__}: {error}") from error
+
+
+def _count(reader: Reader, limit: int) -> int:
+    count = int.from_bytes(reader.take(4), "big")
+    if count > limit:
+        raise DecodingError(f"{count} items or bytes where at most {limit} may be")
+    return count

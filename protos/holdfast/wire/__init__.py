@@ -1,0 +1,1 @@
+"""What travels between processes: generated messages and their codec."""
