@@ -1,0 +1,1 @@
+"""The compiled contracts, with their ABIs, and what loads them."""

@@ -1,0 +1,1 @@
+"""The ledger: accounts, registry, deals, settlement, and where they are kept."""

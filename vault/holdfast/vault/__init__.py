@@ -1,0 +1,1 @@
+"""The vault: a node that stores shards and proves that it does."""

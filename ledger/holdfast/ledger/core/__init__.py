@@ -1,0 +1,1 @@
+"""The ledger's rules: pure, deterministic, without I/O."""

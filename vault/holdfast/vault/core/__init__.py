@@ -1,0 +1,1 @@
+"""What a vault decides: pure machines, events in, effects out."""
