@@ -179,8 +179,9 @@ def _refusal(handler: Any, version: str) -> Any:  # noqa: ANN401 # as above
         request: object, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[bytes]:
         await refuse(request, context)
-        for nothing in ():
-            yield nothing
+        nothing: tuple[bytes, ...] = ()
+        for message in nothing:
+            yield message
 
     codecs = {
         "request_deserializer": None,
