@@ -15,7 +15,7 @@ from holdfast.protocol.units import VaultId
 
 @dataclass(frozen=True, slots=True)
 class SiblingRequest:
-    """Asks `sibling` in `epoch` for what `entry` declares missing; signed by its vault."""
+    """Asks `sibling` in `epoch` for what `entry` declares missing."""
 
     sibling: VaultId
     epoch: int

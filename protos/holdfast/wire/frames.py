@@ -127,7 +127,7 @@ def shard_frames(
         Kind.SHARD, chunk, len(encoded), first, len(body), len(range_path)
     )
     view = memoryview(body)
-    parts = (start, encoded, *range_path, view[:FRAME_BYTES_MAX])
+    parts: tuple[Body, ...] = (start, encoded, *range_path, view[:FRAME_BYTES_MAX])
     yield b"".join(parts)
     for at in range(FRAME_BYTES_MAX, len(view), FRAME_BYTES_MAX):
         yield b"".join((bytes([Kind.MORE]), view[at : at + FRAME_BYTES_MAX]))
