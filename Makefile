@@ -1,0 +1,39 @@
+.PHONY: demo test check bench wire venv clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+demo: venv
+	$(BIN)/holdfast demo
+
+test: venv
+	$(BIN)/pytest
+
+check: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: venv
+	$(BIN)/python benchmarks/idle.py
+
+wire: venv
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+		--python_out=protos --mypy_out=quiet:protos \
+		--grpc_python_out=protos --mypy_grpc_out=quiet:protos \
+		protos/holdfast/wire/v1/*.proto
+
+# The stamp says for which pyproject.toml the environment was made.
+venv: .venv/stamp
+
+.venv/stamp: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdfast needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch .venv/stamp
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
