@@ -82,7 +82,7 @@ def public_key(secret: int) -> bytes:
 def sign(secret: int, message: bytes) -> bytes:
     """Return the 96-byte signature of `message`."""
     _check(secret)
-    return _backend.sign(secret, bytes(message))
+    return _backend.sign(secret, message)
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -97,7 +97,7 @@ def aggregate(signatures: Sequence[bytes]) -> bytes:
     group. py_ecc's own Aggregate takes points outside the group, which no verification
     accepts; that such a signature came in is better known before it is added.
     """
-    return _backend.aggregate([bytes(signature) for signature in signatures])
+    return _backend.aggregate(signatures)
 
 
 def aggregate_verify_same(
@@ -108,8 +108,7 @@ def aggregate_verify_same(
     The draft's FastAggregateVerify: no key, a malformed one or keys that cancel out
     are a no.
     """
-    keys = [bytes(public) for public in publics]
-    return _backend.aggregate_verify_same(keys, bytes(message), bytes(signature))
+    return _backend.aggregate_verify_same(publics, message, signature)
 
 
 def prove_possession(secret: int) -> bytes:
@@ -120,7 +119,7 @@ def prove_possession(secret: int) -> bytes:
 
 def verify_possession(public: bytes, proof: bytes) -> bool:
     """Tell whether `proof` is a proof of possession of the key `public`."""
-    return _backend.verify_possession(bytes(public), bytes(proof))
+    return _backend.verify_possession(public, proof)
 
 
 def _check(secret: int) -> None:
