@@ -31,14 +31,17 @@ DEAL_LEAF = 2
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One leaf: what a vault has earned, or a deal has spent, up to a period."""
+    """One leaf: what a vault has earned, or a deal has spent, up to a period.
 
-    kind: int
+    `party` is VAULT_LEAF or DEAL_LEAF and says whose `id` it is.
+    """
+
+    party: int
     id: bytes
     grains: Grains
 
 
-TOTAL = Format(Total, kind=10, version=1, **{"kind": U8, "id": BYTES32, "grains": U64})
+TOTAL = Format(Total, kind=10, version=1, party=U8, id=BYTES32, grains=U64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,9 @@ class Totals:
 
     def leaves(self) -> tuple[Total, ...]:
         """Return the leaves in their one order: vaults, then deals, by id."""
-        vaults = (Total(VAULT_LEAF, key, self.earned[key]) for key in sorted(self.earned))
+        vaults = (
+            Total(VAULT_LEAF, key, self.earned[key]) for key in sorted(self.earned)
+        )
         deals = (Total(DEAL_LEAF, key, self.spent[key]) for key in sorted(self.spent))
         return (*vaults, *deals)
 
@@ -186,10 +191,10 @@ TOTAL_PROOF = Format(
 )
 
 
-def prove_total(totals: Totals, kind: int, key: bytes) -> TotalProof | None:
+def prove_total(totals: Totals, party: int, key: bytes) -> TotalProof | None:
     """Return the proof of one leaf, or None when the tree has no such leaf."""
     leaves = totals.leaves()
     for index, leaf in enumerate(leaves):
-        if leaf.kind == kind and leaf.id == key:
+        if leaf.party == party and leaf.id == key:
             return TotalProof(leaf, index, len(leaves), totals.tree().path(index))
     return None

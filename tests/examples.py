@@ -1,0 +1,212 @@
+"""One example of every signed or stored value, from fixed seeds."""
+
+from typing import Any
+
+from holdfast.protocol import (
+    answer,
+    checkpoint,
+    deal,
+    manifest,
+    receipt,
+    record,
+    repair,
+    settlement,
+)
+from holdfast.protocol import chunk as chunks
+from holdfast.protocol.keys import NodeKeys, SigningPair
+from holdfast.protocol.network import (
+    NETWORK_PARAMS,
+    NetworkParams,
+    development_params,
+)
+from holdfast.protocol.units import AccountId, ChunkId, DealId, Digest
+
+PARAMS: NetworkParams = development_params("golden", 1_800_000_000)
+NETWORK = PARAMS.network_id
+VAULTS = [NodeKeys(bytes([seed]) * 32) for seed in range(1, 5)]
+DEAL_PAIR = SigningPair(b"\x77" * 32)
+OWNER = AccountId(b"\x11" * 20)
+NONCE = b"\x22" * 32
+DEAL_ID = deal.deal_id(OWNER, NONCE)
+CIPHERTEXT = bytes(range(256)) * 300
+
+DEAL = deal.Deal(
+    id=DEAL_ID,
+    owner=OWNER,
+    nonce=NONCE,
+    deal_key=DEAL_PAIR.public,
+    k=2,
+    holders=tuple(
+        deal.Holder(v.vault_id, 5_000_000 + i, 3) for i, v in enumerate(VAULTS)
+    ),
+    capacity=1 << 26,
+    opened_epoch=3,
+    end_epoch=723,
+    escrow=12_345,
+)
+CHUNK = chunks.encode_chunk(CIPHERTEXT, 2, 4)
+MANIFEST = manifest.Manifest(2, 4, (manifest.ManifestEntry(CHUNK.id, len(CIPHERTEXT)),))
+HEAD = manifest.HEAD.sign(
+    manifest.next_head(DEAL_ID, None, MANIFEST, b"\x33" * 256), NETWORK, DEAL_PAIR
+)
+RECEIPTS = tuple(
+    receipt.RECEIPT.sign(
+        receipt.Receipt(DEAL_ID, 1, HEAD.value.digest(), index, keys.vault_id, 4),
+        NETWORK,
+        keys.identity,
+    )
+    for index, keys in enumerate(VAULTS)
+)
+FULL = receipt.FullReceipt(
+    HEAD, DEAL_PAIR.public, RECEIPTS, tuple(keys.identity.public for keys in VAULTS)
+)
+ENTRY = checkpoint.Entry(
+    DEAL_ID,
+    0,
+    HEAD.value.digest(),
+    1,
+    MANIFEST.root,
+    1,
+    MANIFEST.held_bytes,
+    ((0, 10), (20, 5)),
+)
+WHOLE_ENTRY = checkpoint.Entry(
+    DEAL_ID, 0, HEAD.value.digest(), 1, MANIFEST.root, 1, MANIFEST.held_bytes
+)
+ENTRIES = checkpoint.Entries((WHOLE_ENTRY,))
+CHECKPOINT = checkpoint.CHECKPOINT.sign(
+    checkpoint.checkpoint_of(VAULTS[0].vault_id, 8, ENTRIES),
+    NETWORK,
+    VAULTS[0].identity,
+)
+SAID = (VAULTS[0].vault_id, 8, CHECKPOINT.value.digest())
+ACKNOWLEDGEMENTS = tuple(
+    checkpoint.Signature(
+        keys.vault_id,
+        checkpoint.ACKNOWLEDGEMENT.sign(
+            checkpoint.Acknowledgement(*SAID), NETWORK, keys.identity
+        ).signature,
+    )
+    for keys in VAULTS[1:]
+)
+VOTES = tuple(
+    checkpoint.Signature(
+        keys.vault_id,
+        checkpoint.VOTE.sign(checkpoint.Vote(*SAID), NETWORK, keys.identity).signature,
+    )
+    for keys in VAULTS[1:]
+)
+STANDING = checkpoint.StandingCheckpoint(CHECKPOINT, ACKNOWLEDGEMENTS)
+ENTRY_PROOF = answer.EntryProof(WHOLE_ENTRY, 0, (), HEAD)
+STATEMENT = settlement.Statement(
+    NETWORK,
+    2,
+    Digest(b"\x44" * 32),
+    5,
+    1_000,
+    1_001,
+    (settlement.Ejection(VAULTS[3].vault_id, 77, Digest(b"\x55" * 32)),),
+)
+
+# Every format with one value of it; the names are the keys of values.json.
+FORMATS: dict[str, tuple[Any, Any]] = {
+    "network_params": (NETWORK_PARAMS, PARAMS),
+    "vault_record": (
+        record.VAULT_RECORD,
+        record.VAULT_RECORD.sign(
+            record.VaultRecord(
+                VAULTS[0].identity.public,
+                bytes(VAULTS[0].box.public_key),
+                VAULTS[0].bls_public,
+                AccountId(b"\x66" * 20),
+                ("127.0.0.1:7001", "[::1]:7001"),
+                b"\x30\x82 a certificate",
+                5_000_000,
+                1 << 40,
+                9,
+            ),
+            NETWORK,
+            VAULTS[0].identity,
+        ),
+    ),
+    "quote": (
+        deal.QUOTE,
+        deal.QUOTE.sign(
+            deal.Quote(DEAL_ID, VAULTS[0].vault_id, 5_000_000, 1 << 26, 723, 12),
+            NETWORK,
+            VAULTS[0].identity,
+        ),
+    ),
+    "deal": (deal.DEAL, DEAL),
+    "grant": (
+        deal.GRANT,
+        deal.GRANT.sign(
+            deal.Grant(DEAL_ID, VAULTS[0].vault_id, deal.Purpose.READ.value, 99),
+            NETWORK,
+            DEAL_PAIR,
+        ),
+    ),
+    "chunk_header": (chunks.CHUNK_HEADER, CHUNK.header),
+    "shard_proof": (chunks.SHARD_PROOF, CHUNK.proof(3)),
+    "manifest_entry": (manifest.MANIFEST_ENTRY, MANIFEST.entries[0]),
+    "manifest_change": (
+        manifest.MANIFEST_CHANGE,
+        manifest.ManifestChange((0, 2), MANIFEST.entries),
+    ),
+    "head": (manifest.HEAD, HEAD),
+    "receipt": (receipt.RECEIPT, RECEIPTS[0]),
+    "full_receipt": (receipt.FULL_RECEIPT, FULL),
+    "entry": (checkpoint.ENTRY, ENTRY),
+    "entries": (checkpoint.ENTRIES, ENTRIES),
+    "checkpoint": (checkpoint.CHECKPOINT, CHECKPOINT),
+    "acknowledgement": (
+        checkpoint.ACKNOWLEDGEMENT.format,
+        checkpoint.Acknowledgement(*SAID),
+    ),
+    "vote": (checkpoint.VOTE.format, checkpoint.Vote(*SAID)),
+    "signature": (checkpoint.SIGNATURE, VOTES[0]),
+    "standing": (checkpoint.STANDING, STANDING),
+    "storage_certificate": (
+        checkpoint.STORAGE_CERTIFICATE,
+        checkpoint.StorageCertificate(8, CHECKPOINT, VOTES),
+    ),
+    "entry_proof": (answer.ENTRY_PROOF, ENTRY_PROOF),
+    "sibling_request": (
+        repair.SIBLING_REQUEST,
+        repair.SIBLING_REQUEST.sign(
+            repair.SiblingRequest(VAULTS[1].vault_id, 8, STANDING, ENTRY_PROOF),
+            NETWORK,
+            VAULTS[0].identity,
+        ),
+    ),
+    "total": (settlement.TOTAL, settlement.Total(settlement.DEAL_LEAF, DEAL_ID, 42)),
+    "ejection": (settlement.EJECTION, STATEMENT.ejections[0]),
+    "replacement": (
+        settlement.REPLACEMENT,
+        settlement.Replacement(DEAL_ID, 3, VAULTS[1].vault_id, 44),
+    ),
+    "statement": (settlement.STATEMENT, STATEMENT),
+    "certificate": (
+        settlement.CERTIFICATE,
+        settlement.Certificate(STATEMENT, b"\x0b", b"\x99" * 96),
+    ),
+    "total_proof": (
+        settlement.TOTAL_PROOF,
+        settlement.TotalProof(
+            settlement.Total(settlement.VAULT_LEAF, VAULTS[0].vault_id, 7),
+            1,
+            3,
+            (b"\x01" * 32, b"\x02" * 32),
+        ),
+    ),
+}
+
+
+def a_chunk_id(number: int) -> ChunkId:
+    """Return a made-up chunk id."""
+    return ChunkId(number.to_bytes(32, "big"))
+
+
+def a_deal_id(number: int) -> DealId:
+    """Return a made-up deal id."""
+    return DealId(number.to_bytes(32, "big"))
