@@ -63,7 +63,9 @@ class Codec:
         self._make_parity = _parity_transform(kernel, k, n) if k < n else None
 
     def shard_bytes(self, length: int) -> int:
-        """Return how many bytes each shard of `length` bytes has."""
+        """Return how many bytes each shard of `length` >= 0 bytes has."""
+        if length < 0:
+            raise ErasureError(f"{length} bytes are fewer than none")
         return -(-length // self.k)
 
     def encode(self, data: BytesLike) -> list[memoryview]:
