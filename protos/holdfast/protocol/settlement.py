@@ -93,7 +93,7 @@ class Statement:
     ejections: tuple[Ejection, ...] = ()
 
     def digest(self) -> Digest:
-        """The message that members sign with BLS."""
+        """Return the message that members sign with BLS."""
         return Digest(hashlib.sha256(STATEMENT.encode(self)).digest())
 
 
