@@ -21,10 +21,16 @@ from holdfast.protocol.erasure import (
     kernel_name,
     parity_matrix,
 )
-from holdfast.protocol.erasure_kernels import IsalKernel, Kernel, NumpyKernel
+from holdfast.protocol.erasure_kernels import (
+    IsalKernel,
+    Kernel,
+    KernelUnavailableError,
+    NumpyKernel,
+    load_isal,
+)
 from holdfast.protocol.errors import ProtocolError
 
-KERNELS: list[Kernel] = [IsalKernel(), NumpyKernel()]
+KERNELS: list[Kernel] = [IsalKernel(load_isal()), NumpyKernel()]
 POLICIES = [
     *[(1, 2), (1, 5), (1, 255), (2, 3), (4, 8), (10, 20), (16, 24), (29, 80)],
     *[(64, 128), (100, 255), (127, 255), (254, 255)],
@@ -129,7 +135,7 @@ def test_both_kernels_make_the_same_shards_and_undo_them(
 
 
 @on_both
-@pytest.mark.parametrize("length", [65535, 65536, 65537, 200_003])
+@pytest.mark.parametrize("length", [65535, 65536, 65537, 300_001])
 def test_long_shards_are_worked_off_in_blocks_without_a_seam(
     kernel: Kernel, length: int
 ) -> None:
@@ -295,7 +301,7 @@ def test_a_codec_is_made_once() -> None:
 def test_matrices_survive_other_threads_inside_reedsolo() -> None:
     expected = [parity_matrix(k, 2 * k).tolist() for k in range(1, 30)]
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(1e-5)
     try:
         with ThreadPoolExecutor(4) as pool:
             made = pool.map(parity_matrix, range(1, 30), range(2, 60, 2))
@@ -311,6 +317,23 @@ def python_says(program: str) -> str:
 
 def test_isa_l_does_the_work_where_it_is_installed() -> None:
     assert kernel_name() == "isa-l"
+
+
+class OtherField:
+    """A library whose products are all zero."""
+
+    def ec_init_tables(self, columns: int, rows: int, matrix: int, to: int) -> None:
+        pass
+
+    def ec_encode_data(
+        self, length: int, columns: int, rows: int, tables: int, reads: int, to: int
+    ) -> None:
+        pass
+
+
+def test_a_library_of_another_field_is_not_used() -> None:
+    with pytest.raises(KernelUnavailableError):
+        IsalKernel(OtherField())
 
 
 def test_numpy_serves_where_no_library_loads() -> None:

@@ -30,7 +30,7 @@ from holdfast.protocol.units import HOLDERS_MAX
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 
-MATRIX_ATTEMPTS: Final = 16
+MATRIX_ATTEMPTS: Final = 64
 
 
 class ErasureError(ProtocolError):

@@ -13,11 +13,12 @@ import ctypes
 import functools
 import importlib.metadata
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.galois import PRODUCTS, Matrix
 
 Row = npt.NDArray[np.uint8]
@@ -50,30 +51,41 @@ class Kernel(Hashable, Protocol):
         """Return the transform of `matrix`, which has a row for each target."""
 
 
-class KernelUnavailableError(Exception):
-    """No ISA-L that computes in our field could be loaded; internal to floors below."""
+class KernelUnavailableError(HoldfastError):
+    """No ISA-L that computes in our field could be loaded."""
 
 
 @functools.cache
 def best_kernel() -> Kernel:
     """Return the fastest kernel that works here; the same one every time."""
     try:
-        return IsalKernel()
+        return IsalKernel(load_isal())
     except KernelUnavailableError:
         return NumpyKernel()
+
+
+class Isal(Protocol):
+    """The two functions of ISA-L that count here; `ctypes` calls them."""
+
+    def ec_init_tables(self, columns: int, rows: int, matrix: int, to: int, /) -> None:
+        """Expand the matrix at one address into tables at another."""
+
+    def ec_encode_data(
+        self, length: int, columns: int, rows: int, tables: int, reads: int, to: int, /
+    ) -> None:
+        """Multiply what the addresses at `reads` point to, `length` bytes each."""
 
 
 class IsalKernel:
     """ISA-L through ctypes, which lets go of the GIL while it computes.
 
-    Raises KernelUnavailableError when there is no library, or one of another
-    field.
+    Raises KernelUnavailableError when the library computes in another field.
     """
 
     name = "isa-l"
 
-    def __init__(self) -> None:
-        self._library = _load_isal()
+    def __init__(self, library: Isal) -> None:
+        self._library = library
         everything = np.arange(256, dtype=np.uint8)
         products = np.zeros((256, 256), np.uint8)
         self.prepare(everything[:, None])([everything], list(products))
@@ -113,6 +125,24 @@ class IsalKernel:
             self._library.ec_encode_data(length, *arguments)
             reads += np.uintp(length)
             writes += np.uintp(length)
+
+
+def load_isal() -> Isal:
+    """Return the ISA-L of the pyeclib wheel, or else the system's.
+
+    Raises KernelUnavailableError when there is none.
+    """
+    for path in _isal_paths():
+        try:
+            library = ctypes.CDLL(path)
+            library.ec_init_tables.argtypes = [ctypes.c_int] * 2 + [ctypes.c_void_p] * 2
+            library.ec_encode_data.argtypes = [ctypes.c_int] * 3 + [ctypes.c_void_p] * 3
+        except (OSError, AttributeError):
+            continue
+        library.ec_init_tables.restype = None
+        library.ec_encode_data.restype = None
+        return cast("Isal", library)
+    raise KernelUnavailableError("no ISA-L is installed")
 
 
 class NumpyKernel:
@@ -186,20 +216,6 @@ def _addresses(rows: Rows) -> npt.NDArray[np.uintp]:
 
 def _address(array: npt.NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
-
-
-def _load_isal() -> ctypes.CDLL:
-    for path in _isal_paths():
-        try:
-            library = ctypes.CDLL(path)
-            library.ec_init_tables.argtypes = [ctypes.c_int] * 2 + [ctypes.c_void_p] * 2
-            library.ec_encode_data.argtypes = [ctypes.c_int] * 3 + [ctypes.c_void_p] * 3
-        except (OSError, AttributeError):
-            continue
-        library.ec_init_tables.restype = None
-        library.ec_encode_data.restype = None
-        return library
-    raise KernelUnavailableError("no ISA-L is installed")
 
 
 def _isal_paths() -> Iterator[str]:
