@@ -60,7 +60,7 @@ class Codec:
         self.k = k
         self.n = n
         self._kernel = kernel
-        self._make_parity = _parity_transform(kernel, k, n) if k < n else None
+        self._make_parity = kernel.prepare(_generator(k, n)[k:]) if k < n else None
 
     def shard_bytes(self, length: int) -> int:
         """Return how many bytes each shard of `length` >= 0 bytes has."""
@@ -198,19 +198,22 @@ def _makes_codewords(matrix: Matrix) -> bool:
     return not syndromes.any()
 
 
-def _parity_transform(kernel: Kernel, k: int, n: int) -> Transform:
-    return kernel.prepare(parity_matrix(k, n))
+# Reading a wide code's matrix takes a tenth of a second; it has 64 KB at most.
+@functools.lru_cache(maxsize=32)
+def _generator(k: int, n: int) -> Matrix:
+    """Return the n x k matrix that makes all shards out of data shards."""
+    if k == n:
+        return galois.identity(k)
+    return np.concatenate([galois.identity(k), parity_matrix(k, n)])
 
 
 # Holders are lost one by one and every chunk of a deal is rebuilt alike, so a
-# few patterns serve many chunks; a large one's tables take half a megabyte.
+# few patterns serve many chunks; a wide one's tables take half a megabyte.
 @functools.lru_cache(maxsize=32)
 def _recovery_transform(
     kernel: Kernel, k: int, n: int, known: tuple[int, ...], wanted: tuple[int, ...]
 ) -> Transform:
-    generator = galois.identity(k)
-    if k < n:
-        generator = np.concatenate([generator, parity_matrix(k, n)])
+    generator = _generator(k, n)
     data_from_known = galois.invert(generator[list(known)])
     return kernel.prepare(galois.multiply(generator[list(wanted)], data_from_known))
 
