@@ -1,0 +1,475 @@
+"""Uploading to one deal: shards to all n holders, heads, receipts, full receipts.
+
+The machine decides what each holder is sent next, when a head is signed, when it is
+acknowledged, and when a holder is left behind; the chunks' bytes stay with the shell.
+
+A round is one head on its way: fixed, countersigned by all n holders, its full
+receipt kept by n - k + 1 of them. Chunks go on being sent meanwhile, for the next.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, assert_never
+
+from holdfast.client.core.upload_events import (
+    CapacityGrown,
+    ChunkAdded,
+    ClockTicked,
+    Countersigned,
+    DealAbandoned,
+    DropShards,
+    Effect,
+    Event,
+    Flushed,
+    FlushWanted,
+    FullReceiptFailed,
+    FullReceiptKept,
+    HeadAcknowledged,
+    HolderLost,
+    HolderOpened,
+    KeepFullReceipt,
+    LeftBehind,
+    NewerHeadShown,
+    Proposal,
+    ProposalFailed,
+    ProposeHead,
+    ReceiptCame,
+    SendShard,
+    ShardsMissed,
+    ShardStored,
+    Superseded,
+)
+from holdfast.client.core.upload_line import HolderLine
+from holdfast.protocol.chunk import ChunkHeader
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.errors import SignatureInvalidError
+from holdfast.protocol.keys import SigningPair
+from holdfast.protocol.manifest import (
+    HEAD,
+    NO_HEAD,
+    Head,
+    Manifest,
+    ManifestChange,
+    ManifestEntry,
+    SignedHead,
+    next_head,
+)
+from holdfast.protocol.receipt import RECEIPT, FullReceipt, Receipt, SignedReceipt
+from holdfast.protocol.units import (
+    MEMO_BYTES,
+    MIB,
+    ChunkId,
+    Digest,
+    NetworkId,
+    VaultId,
+)
+
+NO_MEMO: Final = bytes(MEMO_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """How much goes under one head, flies to one holder, and how long we wait.
+
+    Bytes of a head are ciphertext, those of a window are one holder's shards.
+    `patience_seconds` is for a holder that answers but gets nowhere, `away_seconds`
+    for one that cannot be reached.
+    """
+
+    head_bytes: int = 128 * MIB
+    window_bytes: int = 16 * MIB
+    patience_seconds: float = 30.0
+    away_seconds: float = 10.0
+    retry_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTerms:
+    """Who uploads to which deal: the deal's key, and its holders' identity keys."""
+
+    deal: Deal
+    network: NetworkId
+    pair: SigningPair
+    identities: Mapping[VaultId, bytes]
+    limits: UploadLimits = field(default_factory=UploadLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Where a deal stands: its newest acknowledged head, and what to build on.
+
+    `predecessor` differs from that head only after `conflict`: two heads of one
+    sequence, which prove that neither was acknowledged.
+    """
+
+    acknowledged: SignedHead | None
+    manifest: Manifest
+    predecessor: Head | None
+    conflict: tuple[Countersigned, ...] = ()
+
+    @property
+    def base(self) -> Digest:
+        """The digest of the acknowledged head; NO_HEAD before the first."""
+        return self.acknowledged.value.digest() if self.acknowledged else NO_HEAD
+
+    @property
+    def memo(self) -> bytes:
+        """The memo of the acknowledged head."""
+        return self.acknowledged.value.memo if self.acknowledged else NO_MEMO
+
+
+def standing_on(head: SignedHead | None, manifest: Manifest) -> Footing:
+    """Return the footing on an acknowledged head that nobody has gone beyond."""
+    return Footing(head, manifest, head.value if head else None)
+
+
+class UploadState(Enum):
+    """Whether the machine still works; the last two are final."""
+
+    RUNNING = 1
+    ABANDONED = 2
+    SUPERSEDED = 3
+
+
+@dataclass(slots=True)
+class _Round:
+    """A head on its way; `chunks` are what it adds."""
+
+    head: SignedHead
+    digest: Digest
+    proposal: Proposal
+    manifest: Manifest
+    chunks: tuple[ChunkId, ...]
+    flushes: bool
+    receipts: dict[int, SignedReceipt] = field(default_factory=dict)
+    full: FullReceipt | None = None
+
+
+class DealUpload:
+    """The upload to one deal, from one footing."""
+
+    def __init__(self, terms: UploadTerms, footing: Footing, now: float) -> None:
+        self._terms = terms
+        self._deal = terms.deal
+        self._limits = terms.limits
+        self._footing = footing
+        self._lines = [HolderLine(index, now) for index in range(terms.deal.n)]
+        self._lengths: dict[ChunkId, int] = {}
+        self._waiting: list[ChunkId] = []
+        self._waiting_bytes = 0
+        self._promised_bytes = footing.manifest.held_bytes
+        self._round: _Round | None = None
+        self._flush: FlushWanted | None = None
+        self._effects: list[Effect] = []
+        self.state = UploadState.RUNNING
+
+    @property
+    def deal(self) -> Deal:
+        """The deal as it is on the ledger, as far as the machine was told."""
+        return self._deal
+
+    @property
+    def footing(self) -> Footing:
+        """The newest acknowledged state."""
+        return self._footing
+
+    @property
+    def unacknowledged(self) -> tuple[ChunkId, ...]:
+        """The chunks added that no acknowledged head lists yet, oldest first."""
+        return tuple(self._lengths)
+
+    @property
+    def room_bytes(self) -> int:
+        """How many more shard bytes each holder can take within the capacity."""
+        return self._deal.capacity - self._promised_bytes
+
+    @property
+    def all_open(self) -> bool:
+        """Whether every holder takes shards at the moment."""
+        return all(line.open for line in self._lines)
+
+    def staged_everywhere(self, chunks: Iterable[ChunkId]) -> frozenset[ChunkId]:
+        """Return those of `chunks` of which every holder has its shard already."""
+        return frozenset(chunks).intersection(*(line.stored for line in self._lines))
+
+    def receive(self, event: Event) -> list[Effect]:
+        """Take an event, and return what is to be done now."""
+        self._effects = []
+        if self.state is UploadState.RUNNING:
+            self._take(event)
+        if self.state is UploadState.RUNNING:
+            self._advance(event.now)
+        return self._effects
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case ChunkAdded(chunk, length, now):
+                self._add(chunk, length, now)
+            case FlushWanted():
+                self._flush = event
+            case CapacityGrown(deal, _):
+                self._deal = deal
+            case ClockTicked():
+                pass
+            case HolderOpened(index, staged, now):
+                self._opened(self._lines[index], staged, now)
+            case HolderLost(index, reason, now):
+                self._lines[index].lost(reason)
+            case ShardStored(index, chunk, now):
+                self._stored(self._lines[index], chunk, now)
+            case _:
+                self._take_answer(event, self._lines[event.index])
+
+    def _take_answer(
+        self,
+        event: ReceiptCame
+        | ShardsMissed
+        | NewerHeadShown
+        | ProposalFailed
+        | FullReceiptKept
+        | FullReceiptFailed,
+        line: HolderLine,
+    ) -> None:
+        match event:
+            case ReceiptCame(_, receipt, now):
+                self._countersigned(line, receipt, now)
+            case ShardsMissed(_, chunks, now):
+                self._missed(line, chunks, now)
+            case NewerHeadShown(_, newer, _):
+                self._superseded(line, newer)
+            case ProposalFailed(_, reason, now) | FullReceiptFailed(_, reason, now):
+                line.put_off(reason, now + self._limits.retry_seconds)
+            case FullReceiptKept(_, head, now):
+                self._kept(line, head, now)
+            case _:
+                assert_never(event)
+
+    # What happened.
+
+    def _add(self, chunk: ChunkId, length: int, now: float) -> None:
+        if chunk in self._lengths or chunk in self._footing.manifest.positions:
+            return
+        size = self._shard_bytes(length)
+        self._lengths[chunk] = length
+        self._waiting.append(chunk)
+        self._waiting_bytes += length
+        self._promised_bytes += size
+        for line in self._lines:
+            line.give(chunk, size, now)
+        self._drop_if_everywhere(chunk)
+
+    def _drop_if_everywhere(self, chunk: ChunkId) -> None:
+        if all(chunk in line.stored for line in self._lines):
+            self._effects.append(DropShards(chunk))
+
+    def _opened(self, line: HolderLine, staged: frozenset[ChunkId], now: float) -> None:
+        stored = set(staged)
+        if self._round and line.index in self._round.receipts:
+            stored.update(self._round.chunks)
+        sizes = (
+            (chunk, self._shard_bytes(length))
+            for chunk, length in self._lengths.items()
+        )
+        line.opened(stored, sizes, now)
+        for chunk in self._lengths.keys() & stored:
+            self._drop_if_everywhere(chunk)
+
+    def _stored(self, line: HolderLine, chunk: ChunkId, now: float) -> None:
+        if line.landed(chunk, now):
+            self._drop_if_everywhere(chunk)
+
+    def _countersigned(
+        self, line: HolderLine, receipt: SignedReceipt, now: float
+    ) -> None:
+        current = self._round
+        if current is None or receipt.value.head != current.digest:
+            return
+        if not self._is_receipt(line.index, receipt, current):
+            self._leave(line, "it signed a receipt that does not fit the head")
+            return
+        line.moved = now
+        current.receipts[line.index] = receipt
+        if len(current.receipts) == self._deal.n and current.full is None:
+            self._complete(current, now)
+
+    def _is_receipt(self, index: int, signed: SignedReceipt, current: _Round) -> bool:
+        vault = self._deal.holders[index].vault
+        expected = Receipt(
+            self._deal.id,
+            current.head.value.sequence,
+            current.digest,
+            index,
+            vault,
+            signed.value.epoch,
+        )
+        if signed.value != expected:
+            return False
+        key = self._terms.identities[vault]
+        try:
+            RECEIPT.verify(signed, self._terms.network, key)
+        except SignatureInvalidError:
+            return False
+        return True
+
+    def _complete(self, current: _Round, now: float) -> None:
+        holders = self._deal.holders
+        current.full = FullReceipt(
+            current.head,
+            self._deal.deal_key,
+            tuple(current.receipts[index] for index in range(len(holders))),
+            tuple(self._terms.identities[holder.vault] for holder in holders),
+        )
+        for line in self._lines:
+            line.begin_round(now)
+
+    def _missed(
+        self, line: HolderLine, chunks: tuple[ChunkId, ...], now: float
+    ) -> None:
+        line.put_off("it lacks shards", now + self._limits.retry_seconds)
+        lost = [chunk for chunk in chunks if chunk not in self._lengths]
+        if lost:
+            # We have the ciphertext of what is new only; the rest is for repair.
+            self._leave(line, f"it lost its shards of {len(lost)} older chunks")
+            return
+        for chunk in chunks:
+            line.missed(chunk, self._shard_bytes(self._lengths[chunk]))
+
+    def _superseded(self, line: HolderLine, newer: Countersigned) -> None:
+        try:
+            HEAD.verify(newer.head, self._terms.network, self._deal.deal_key)
+        except SignatureInvalidError:
+            self._leave(line, "it showed a newer head that nobody signed")
+            return
+        self.state = UploadState.SUPERSEDED
+        self._effects.append(Superseded(newer, self.unacknowledged))
+
+    def _kept(self, line: HolderLine, head: Digest, now: float) -> None:
+        current = self._round
+        if current is None or current.full is None or head != current.digest:
+            return
+        line.kept = True
+        line.moved = now
+        if sum(each.kept for each in self._lines) > self._deal.n - self._deal.k:
+            self._acknowledge(current, current.full, now)
+
+    def _acknowledge(self, current: _Round, full: FullReceipt, now: float) -> None:
+        self._footing = standing_on(current.head, current.manifest)
+        for chunk in current.chunks:
+            del self._lengths[chunk]
+        self._promised_bytes = current.manifest.held_bytes + sum(
+            self._shard_bytes(length) for length in self._lengths.values()
+        )
+        self._effects.append(HeadAcknowledged(full, current.chunks))
+        for line in self._lines:
+            line.stored.difference_update(current.chunks)
+            if line.open and not (line.kept or line.offered):
+                # Its own copy may come late: enough others have theirs.
+                self._effects.append(KeepFullReceipt(line.index, full))
+            line.begin_round(now)
+        self._round = None
+        if current.flushes:
+            self._end_flush()
+
+    def _end_flush(self) -> None:
+        self._flush = None
+        self._effects.append(Flushed())
+
+    # What to do now.
+
+    def _advance(self, now: float) -> None:
+        if self._round is None:
+            self._begin_round_if_due(now)
+        for line in self._lines:
+            if line.open:
+                self._serve(line, now)
+        self._look_for_laggards(now)
+
+    def _begin_round_if_due(self, now: float) -> None:
+        flush = self._flush
+        if flush is None:
+            if self._waiting_bytes >= self._limits.head_bytes:
+                self._begin_round((), self._footing.memo, now)
+            return
+        removed = self._places(flush.removed)
+        if self._waiting or removed or flush.memo != self._footing.memo:
+            self._begin_round(removed, flush.memo, now)
+        else:
+            self._end_flush()
+
+    def _places(self, chunks: frozenset[ChunkId]) -> tuple[int, ...]:
+        positions = self._footing.manifest.positions
+        return tuple(sorted(positions[chunk] for chunk in chunks if chunk in positions))
+
+    def _begin_round(self, removed: tuple[int, ...], memo: bytes, now: float) -> None:
+        before = self._footing
+        chunks = tuple(self._waiting)
+        added = tuple(ManifestEntry(chunk, self._lengths[chunk]) for chunk in chunks)
+        change = ManifestChange(removed, added)
+        manifest = before.manifest.changed(change)
+        head = HEAD.sign(
+            next_head(self._deal.id, before.predecessor, manifest, memo),
+            self._terms.network,
+            self._terms.pair,
+        )
+        self._round = _Round(
+            head,
+            head.value.digest(),
+            Proposal(head, before.base, change, before.conflict),
+            manifest,
+            chunks,
+            self._flush is not None,
+        )
+        self._waiting = []
+        self._waiting_bytes = 0
+        for line in self._lines:
+            line.begin_round(now)
+
+    def _serve(self, line: HolderLine, now: float) -> None:
+        for chunk in line.take_off(self._limits.window_bytes):
+            self._effects.append(SendShard(line.index, chunk))
+        current = self._round
+        if current is None or now < line.retry_at:
+            return
+        if current.full is not None:
+            if not (line.kept or line.offered):
+                line.offered = True
+                self._effects.append(KeepFullReceipt(line.index, current.full))
+            return
+        due = line.index not in current.receipts and not line.asked
+        if due and line.stored.issuperset(current.chunks):
+            line.asked = True
+            self._effects.append(ProposeHead(line.index, current.proposal))
+
+    def _look_for_laggards(self, now: float) -> None:
+        behind = [
+            line
+            for line in self._lines
+            if self._is_awaited(line) and now - line.moved > self._wait_for(line)
+        ]
+        if behind:
+            self._abandon(behind)
+
+    def _wait_for(self, line: HolderLine) -> float:
+        limits = self._limits
+        return limits.patience_seconds if line.open else limits.away_seconds
+
+    def _is_awaited(self, line: HolderLine) -> bool:
+        current = self._round
+        if line.is_sending or current is None:
+            return line.is_sending
+        if current.full is None:
+            return line.index not in current.receipts
+        return not line.kept
+
+    def _leave(self, line: HolderLine, reason: str) -> None:
+        line.reason = reason
+        self._abandon([line])
+
+    def _abandon(self, behind: list[HolderLine]) -> None:
+        self.state = UploadState.ABANDONED
+        left = tuple(LeftBehind(line.index, line.reason) for line in behind)
+        self._effects.append(DealAbandoned(left, self.unacknowledged))
+
+    def _shard_bytes(self, length: int) -> int:
+        return ChunkHeader(self._deal.k, self._deal.n, length).shard_bytes

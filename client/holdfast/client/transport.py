@@ -1,0 +1,288 @@
+"""One vault over gRPC: every call with a deadline, every failure one of ours.
+
+Nothing is decided here. What a vault says is decoded, not believed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import grpc
+
+from holdfast.client.core.deal_state import HolderWord
+from holdfast.client.core.upload_events import Countersigned, Proposal
+from holdfast.client.network_errors import (
+    Refusal,
+    VaultMisbehavedError,
+    VaultRefusedError,
+    VaultUnreachableError,
+)
+from holdfast.protocol.deal import GRANT, QUOTE, SignedGrant, SignedQuote
+from holdfast.protocol.encoding import Reader
+from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.manifest import (
+    CHUNKS_MAX,
+    HEAD,
+    MANIFEST_CHANGE,
+    ManifestEntry,
+)
+from holdfast.protocol.receipt import (
+    FULL_RECEIPT,
+    RECEIPT,
+    FullReceipt,
+    SignedReceipt,
+)
+from holdfast.protocol.record import VAULT_RECORD, SignedRecord
+from holdfast.protocol.units import ChunkId, DealId, Digest, VaultId
+from holdfast.wire import frames, rpc
+from holdfast.wire.v1 import network_pb2, network_pb2_grpc, vault_pb2, vault_pb2_grpc
+
+CALL_SECONDS: Final = 10.0
+PROPOSE_SECONDS: Final = 60.0
+MANIFEST_SECONDS: Final = 60.0
+STREAM_OPEN_SECONDS: Final = 10.0
+_ENTRY_BYTES: Final = 36
+
+_REFUSALS: Final = {
+    grpc.StatusCode.INVALID_ARGUMENT: Refusal.INPUT,
+    grpc.StatusCode.OUT_OF_RANGE: Refusal.INPUT,
+    grpc.StatusCode.PERMISSION_DENIED: Refusal.AUTHORITY,
+    grpc.StatusCode.UNAUTHENTICATED: Refusal.AUTHORITY,
+    grpc.StatusCode.NOT_FOUND: Refusal.UNKNOWN,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Refusal.FULL,
+    grpc.StatusCode.FAILED_PRECONDITION: Refusal.STATE,
+    grpc.StatusCode.ALREADY_EXISTS: Refusal.STATE,
+    grpc.StatusCode.ABORTED: Refusal.STATE,
+    grpc.StatusCode.UNIMPLEMENTED: Refusal.BROKEN,
+    grpc.StatusCode.INTERNAL: Refusal.BROKEN,
+    grpc.StatusCode.UNKNOWN: Refusal.BROKEN,
+    grpc.StatusCode.DATA_LOSS: Refusal.BROKEN,
+}
+
+
+class Missing(tuple[ChunkId, ...]):
+    """A holder's answer to a proposal: it has no shards of these chunks."""
+
+    __slots__ = ()
+
+
+ProposeAnswer = SignedReceipt | Missing | Countersigned
+
+
+@contextmanager
+def translated(vault: VaultId) -> Iterator[None]:
+    """Turn gRPC's errors, and undecodable answers, into ours."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise _translate(vault, error) from error
+    except (TimeoutError, grpc.aio.UsageError) as error:
+        raise VaultUnreachableError(vault, "its time was over") from error
+    except DecodingError as error:
+        raise VaultMisbehavedError(
+            vault, f"answers in a form that cannot be read: {error}"
+        ) from error
+
+
+def _translate(vault: VaultId, error: grpc.RpcError) -> Exception:
+    code = error.code() if hasattr(error, "code") else None
+    details = error.details() if hasattr(error, "details") else ""
+    if code in _REFUSALS:
+        return VaultRefusedError(vault, _REFUSALS[code], details or "")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return VaultUnreachableError(vault, "its time was over")
+    if code is grpc.StatusCode.CANCELLED:
+        return VaultUnreachableError(vault, "the connection was closed")
+    if details and "failed to connect" not in details.lower():
+        return VaultUnreachableError(vault, _first_line(details))
+    return VaultUnreachableError(vault, "no connection to it can be made")
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0][:120]
+
+
+class VaultLink:
+    """A vault and the pinned channel to it."""
+
+    def __init__(self, vault: VaultId, channel: grpc.aio.Channel) -> None:
+        self.vault = vault
+        self._channel = channel
+        self._vault_calls = vault_pb2_grpc.VaultStub(channel)
+        self._network_calls = network_pb2_grpc.NetworkStub(channel)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+    async def describe(self) -> vault_pb2.DescribeReply:
+        """Ask the vault how it stands."""
+        return await self._call(self._vault_calls.Describe, vault_pb2.DescribeRequest())
+
+    async def records(self) -> tuple[SignedRecord, ...]:
+        """Ask for all the records that the vault knows; they are not verified."""
+        reply = await self._call(
+            self._network_calls.Gossip, network_pb2.GossipRequest()
+        )
+        with translated(self.vault):
+            return tuple(VAULT_RECORD.decode(record) for record in reply.records)
+
+    async def quote(self, deal: DealId, capacity: int, end_epoch: int) -> SignedQuote:
+        """Ask for a quote; only its form is checked."""
+        request = vault_pb2.QuoteRequest(
+            deal=deal, capacity=capacity, end_epoch=end_epoch
+        )
+        reply = await self._call(self._vault_calls.Quote, request)
+        with translated(self.vault):
+            return QUOTE.decode(reply.quote)
+
+    async def deal_state(self, index: int, grant: SignedGrant) -> HolderWord:
+        """Ask holder `index` how far a deal is; nothing is verified."""
+        request = vault_pb2.DealStateRequest(grant=GRANT.encode(grant))
+        reply = await self._call(self._vault_calls.DealState, request)
+        with translated(self.vault):
+            full = (
+                FULL_RECEIPT.decode(reply.full_receipt)
+                if (reply.full_receipt)
+                else None
+            )
+            return HolderWord(
+                index,
+                full,
+                _countersigned(reply.pending_head, reply.pending_receipt)
+                if reply.pending_head
+                else None,
+            )
+
+    async def manifest(
+        self, grant: SignedGrant, head: Digest
+    ) -> tuple[ManifestEntry, ...]:
+        """Fetch the entries under a head; their root is not checked."""
+        request = vault_pb2.ManifestRequest(grant=GRANT.encode(grant), head=head)
+        entries: list[ManifestEntry] = []
+        with translated(self.vault):
+            call = self._vault_calls.Manifest(
+                request, timeout=MANIFEST_SECONDS, metadata=rpc.metadata()
+            )
+            async for reply in call:
+                entries += _entries(reply.entries)
+                if len(entries) > CHUNKS_MAX:
+                    raise DecodingError("a manifest has more chunks than any can")
+        return tuple(entries)
+
+    async def propose(self, proposal: Proposal) -> ProposeAnswer:
+        """Ask the holder to countersign a head."""
+        request = vault_pb2.ProposeRequest(
+            head=HEAD.encode(proposal.head),
+            base=proposal.base,
+            change=MANIFEST_CHANGE.encode(proposal.change),
+            conflict=[
+                vault_pb2.Countersigned(
+                    head=HEAD.encode(said.head), receipt=RECEIPT.encode(said.receipt)
+                )
+                for said in proposal.conflict
+            ],
+        )
+        reply = await self._call(self._vault_calls.Propose, request, PROPOSE_SECONDS)
+        with translated(self.vault):
+            return _propose_answer(reply)
+
+    async def acknowledge(self, full: FullReceipt) -> None:
+        """Hand over a full receipt; it is stored when this returns."""
+        request = vault_pb2.AcknowledgeRequest(full_receipt=FULL_RECEIPT.encode(full))
+        await self._call(self._vault_calls.Acknowledge, request)
+
+    def store(self) -> "ShardStream":
+        """Return a new stream that takes shards."""
+        return ShardStream(self.vault, self._channel, frames.STORE)
+
+    def fetch(self) -> "ShardStream":
+        """Return a new stream that brings shards."""
+        return ShardStream(self.vault, self._channel, frames.FETCH)
+
+    async def _call(
+        self,
+        method: Callable[..., Any],
+        request: object,
+        seconds: float = CALL_SECONDS,
+    ) -> Any:  # noqa: ANN401 # the reply's type is the method's
+        with translated(self.vault):
+            return await method(request, timeout=seconds, metadata=rpc.metadata())
+
+
+class ShardStream:
+    """One Store or Fetch stream: raw frames both ways."""
+
+    def __init__(self, vault: VaultId, channel: grpc.aio.Channel, path: str) -> None:
+        self.vault = vault
+        self._call = channel.stream_stream(path)(metadata=rpc.metadata())
+
+    async def open(self, grant: SignedGrant) -> None:
+        """Show the grant, the first frame of every stream."""
+        opening = frames.opening(frames.Authority.GRANT, GRANT.encode(grant))
+        async with asyncio.timeout(STREAM_OPEN_SECONDS):
+            await self.write(opening)
+
+    async def write(self, frame: bytes) -> None:
+        """Send a frame; waits while the vault takes no more."""
+        with translated(self.vault):
+            try:
+                await self._call.write(frame)
+            except asyncio.InvalidStateError:
+                await self._raise_status()
+
+    async def read(self) -> bytes:
+        """Return the next frame, or raise when the stream is over."""
+        with translated(self.vault):
+            frame = await self._call.read()
+            if frame is grpc.aio.EOF:
+                await self._raise_status()
+            return bytes(frame)
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """Yield frames until the stream breaks, which raises."""
+        while True:
+            yield await self.read()
+
+    async def done(self) -> None:
+        """Say that nothing more will be sent."""
+        with translated(self.vault):
+            await self._call.done_writing()
+
+    def cancel(self) -> None:
+        """Break the stream off."""
+        self._call.cancel()
+
+    async def _raise_status(self) -> None:
+        code = await self._call.code()
+        if code is not grpc.StatusCode.OK:
+            details = await self._call.details()
+            refusal = _REFUSALS.get(code)
+            if refusal is not None:
+                raise VaultRefusedError(self.vault, refusal, details or "")
+        raise VaultUnreachableError(self.vault, "it closed the stream")
+
+
+def _countersigned(head: bytes, receipt: bytes) -> Countersigned:
+    return Countersigned(HEAD.decode(head), RECEIPT.decode(receipt))
+
+
+def _entries(data: bytes) -> list[ManifestEntry]:
+    if len(data) % _ENTRY_BYTES:
+        raise DecodingError("a manifest ends within an entry")
+    reader = Reader(data)
+    return [
+        ManifestEntry(ChunkId(reader.take(32)), int.from_bytes(reader.take(4), "big"))
+        for _ in range(len(data) // _ENTRY_BYTES)
+    ]
+
+
+def _propose_answer(reply: vault_pb2.ProposeReply) -> ProposeAnswer:
+    if reply.receipt:
+        return RECEIPT.decode(reply.receipt)
+    if reply.HasField("newer"):
+        return _countersigned(reply.newer.head, reply.newer.receipt)
+    if reply.missing and all(len(chunk) == 32 for chunk in reply.missing):
+        return Missing(ChunkId(chunk) for chunk in reply.missing)
+    raise DecodingError("a proposal was neither taken nor refused")
