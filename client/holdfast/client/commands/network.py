@@ -1,0 +1,192 @@
+"""`holdfast network …`: a ledger and vaults on this machine, in the background."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from holdfast.client import wording
+from holdfast.client.command_line import Group
+from holdfast.client.exit_codes import ExitCode
+from holdfast.client.invocation import Invocation, pass_invocation
+
+if TYPE_CHECKING:  # grpc is imported only when a command runs
+    from holdfast.client.local_health import NetworkStatus, VaultStatus
+    from holdfast.client.local_network import LocalNetwork
+
+directory_option = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the network is kept.  [default: network in the --home folder]",
+)
+
+
+@click.group("network", cls=Group)
+def command() -> None:
+    """Run a whole network on this machine, each vault a process of its own."""
+
+
+@command.command("up")
+@click.option("--vaults", type=click.IntRange(1, 200), help="[default: 12]")
+@click.option(
+    "--epoch-seconds",
+    type=click.IntRange(1, 86400),
+    help="Length of an epoch, fixed when the network is made.  [default: 5]",
+)
+@click.option(
+    "--quota", help="What each vault offers, such as 10GiB.  [default: 10GiB]"
+)
+@directory_option
+@pass_invocation
+def up(
+    invocation: Invocation,
+    *,
+    vaults: int | None,
+    epoch_seconds: int | None,
+    quota: str | None,
+    directory: Path | None,
+) -> None:
+    """Start the network, or what of it does not run, and wait until it is healthy."""
+    output = invocation.output
+    network = _network(invocation, directory)
+    bytes_offered = wording.read_size(quota) if quota else None
+    status = asyncio.run(network.up(vaults, epoch_seconds, bytes_offered))
+    _show(invocation, status)
+    output.say()
+    output.say(f"Network file for clients: {network.network_file}")
+
+
+@command.command("status")
+@directory_option
+@pass_invocation
+def status(invocation: Invocation, *, directory: Path | None) -> int:
+    """Show the ledger and each vault: what it holds, proved and earned."""
+    found = asyncio.run(_network(invocation, directory).status())
+    _show(invocation, found)
+    return ExitCode.OK if found.healthy else ExitCode.NETWORK_FAILED
+
+
+@command.command("stop-vault")
+@click.argument("vault")
+@click.option("--kill", is_flag=True, help="SIGKILL, as if its machine lost power.")
+@directory_option
+@pass_invocation
+def stop_vault(
+    invocation: Invocation, *, vault: str, kill: bool, directory: Path | None
+) -> None:
+    """Stop one vault: VAULT is the start of its id, or its number."""
+    stopped, ran = _network(invocation, directory).stop_vault(vault, kill=kill)
+    how = "killed" if kill else "stopped"
+    done = how if ran else "was not running"
+    invocation.output.say(f"vault {stopped.vault[:12]} {done}")
+    invocation.output.result({"vault": stopped.vault, "ran": ran})
+
+
+@command.command("start-vault")
+@click.argument("vault")
+@directory_option
+@pass_invocation
+def start_vault(invocation: Invocation, *, vault: str, directory: Path | None) -> None:
+    """Start one vault again: VAULT is the start of its id, or its number."""
+    network = _network(invocation, directory)
+    serving, started = asyncio.run(network.start_vault(vault))
+    done = "serves again" if started else "is running already"
+    invocation.output.say(f"vault {serving.vault[:12]} {done}")
+    invocation.output.result({"vault": serving.vault, "started": started})
+
+
+@command.command("down")
+@click.option("--delete", is_flag=True, help="Delete all that it stored, too.")
+@directory_option
+@pass_invocation
+def down(invocation: Invocation, *, delete: bool, directory: Path | None) -> None:
+    """Stop every process; `up` starts them again from the same directory."""
+    ended = _network(invocation, directory).down(delete=delete)
+    deleted = ", its directory deleted" if delete else ""
+    invocation.output.say(
+        f"{wording.count(ended, 'process', 'processes')} ended{deleted}"
+    )
+    invocation.output.result({"ended": ended, "deleted": delete})
+
+
+def _network(invocation: Invocation, directory: Path | None) -> "LocalNetwork":
+    from holdfast.client.local_network import LocalNetwork  # noqa: PLC0415
+
+    output = invocation.output
+
+    def tell(line: str) -> None:
+        output.say(line)
+        output.event("network", message=line)
+
+    return LocalNetwork(directory or invocation.home / "network", tell=tell)
+
+
+def _show(invocation: Invocation, status: "NetworkStatus") -> None:
+    output = invocation.output
+    ledger = status.ledger
+    if ledger.epoch is None:
+        output.say("The ledger does not run.")
+    else:
+        settled = "none" if ledger.settled_period is None else ledger.settled_period
+        output.say(
+            f"Ledger {ledger.endpoint} (pid {ledger.pid}): epoch {ledger.epoch} of "
+            f"{status.epoch_seconds} s, newest settled period: {settled}"
+        )
+    output.say()
+    output.table(_COLUMNS, [_row(vault) for vault in status.vaults])
+    output.say()
+    output.say(f"Directory: {status.directory} (logs: {status.directory / 'logs'})")
+    output.result(document_of(status))
+
+
+_COLUMNS = (
+    ">no",
+    "vault",
+    ">pid",
+    "endpoint",
+    "state",
+    ">shards",
+    ">bytes",
+    ">last audit",
+    ">earned",
+)
+
+
+def _row(vault: "VaultStatus") -> tuple[Any, ...]:
+    audit = vault.last_audit_epoch
+    state = vault.standing if vault.state == "serving" else vault.state
+    return (
+        vault.vault.number,
+        vault.vault.vault[:12],
+        vault.pid or "",
+        vault.vault.endpoint,
+        state,
+        "" if vault.shards is None else vault.shards,
+        "" if vault.held_bytes is None else wording.size(vault.held_bytes),
+        "" if audit is None else f"epoch {audit}",
+        "" if vault.earned is None else wording.hold(vault.earned),
+    )
+
+
+def document_of(status: "NetworkStatus") -> dict[str, object]:
+    """Return a network's status as `--json` prints it; tokens are grains."""
+    ledger = asdict(status.ledger)
+    vaults = []
+    for vault in status.vaults:
+        said = asdict(vault)
+        said |= said.pop("vault")
+        said["id"] = said.pop("vault")
+        said["earned_grains"] = said.pop("earned")
+        said["claimed_grains"] = said.pop("claimed")
+        vaults.append(said)
+    return {
+        "directory": status.directory,
+        "epoch": status.ledger.epoch,
+        "epoch_seconds": status.epoch_seconds,
+        "healthy": status.healthy,
+        "ledger": ledger,
+        "vaults": vaults,
+    }

@@ -1,0 +1,268 @@
+"""How the processes of a local network are: waiting until they serve, and asking.
+
+Everything is asked over the network, as any client would; only pids and
+directories are known from the files beside them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from holdfast.client.local_layout import (
+    LEDGER,
+    LocalLayout,
+    LocalNetworkError,
+    LocalPlan,
+    LocalVault,
+)
+from holdfast.client.local_programs import LocalPrograms
+from holdfast.ledger.network_file import NetworkFile
+from holdfast.ledger.port import Ledger, Listing, Tip
+from holdfast.ledger.remote import RemoteLedger
+from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.units import Grains
+from holdfast.wire import rpc
+from holdfast.wire.v1 import vault_pb2, vault_pb2_grpc
+
+_ASK_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 0.2
+_REGISTRY_LAG_EPOCHS: Final = 2
+
+
+class NotReadyError(LocalNetworkError):
+    """Some part of the network did not become ready in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """The ledger of a local network; None where it does not answer.
+
+    `settled_period` is the newest period that was settled.
+    """
+
+    pid: int | None
+    endpoint: str
+    directory: Path
+    sequence: int | None = None
+    epoch: int | None = None
+    settled_period: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VaultStatus:
+    """One vault of a local network; `state` is stopped, silent or serving.
+
+    The figures are what it says of itself, None while it does not serve.
+    """
+
+    vault: LocalVault
+    pid: int | None
+    directory: Path
+    state: str
+    standing: str | None = None
+    shards: int | None = None
+    held_bytes: int | None = None
+    missing_shards: int | None = None
+    last_audit_epoch: int | None = None
+    certified_epochs: int | None = None
+    earned: Grains | None = None
+    claimed: Grains | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkStatus:
+    """A local network at one moment."""
+
+    directory: Path
+    epoch_seconds: int
+    ledger: LedgerStatus
+    vaults: tuple[VaultStatus, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the ledger and every vault serve."""
+        return self.ledger.epoch is not None and all(
+            vault.state == "serving" for vault in self.vaults
+        )
+
+
+async def wait_until_ready(
+    layout: LocalLayout,
+    plan: LocalPlan,
+    programs: LocalPrograms,
+    seconds: float,
+    tell: Callable[[str], None],
+) -> None:
+    """Return when all serve and clients find every vault in the registry.
+
+    Raises ProgramFailedError when a process ends, NotReadyError after `seconds`.
+    """
+    names = [LEDGER, *(vault.name for vault in plan.vaults)]
+    stage = "the ledger"
+
+    async def ready() -> None:
+        nonlocal stage
+        file = await _network_file(layout)
+        await _serving(file.endpoint, file.certificate)
+        tell(f"the ledger serves on {file.endpoint}")
+        stage = "the vaults"
+        async with asyncio.TaskGroup() as group:
+            for vault in plan.vaults:
+                group.create_task(_vault_serving(layout, vault))
+        tell(f"{len(plan.vaults)} vaults serve")
+        stage = "the registry"
+        await _registered(file, plan)
+
+    try:
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+            watch = group.create_task(_watch(programs, names))
+            await ready()
+            watch.cancel()
+    except TimeoutError as error:
+        raise NotReadyError(
+            f"after {seconds:.0f} s {stage} of the network in {layout.directory} "
+            "is still not ready"
+        ) from error
+
+
+async def status_of(
+    layout: LocalLayout, plan: LocalPlan, programs: LocalPrograms
+) -> NetworkStatus:
+    """Ask the ledger and every vault at once how they are."""
+    async with asyncio.TaskGroup() as group:
+        ledger = group.create_task(_ledger_status(layout, programs))
+        vaults = [
+            group.create_task(_vault_status(layout, vault, programs))
+            for vault in plan.vaults
+        ]
+    return NetworkStatus(
+        layout.directory,
+        plan.epoch_seconds,
+        ledger.result(),
+        tuple(task.result() for task in vaults),
+    )
+
+
+async def _watch(programs: LocalPrograms, names: list[str]) -> None:
+    while True:
+        for name in names:
+            programs.check(name)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _network_file(layout: LocalLayout) -> NetworkFile:
+    path = layout.ledger / "network.json"
+    while not path.exists():
+        await asyncio.sleep(_LOOK_SECONDS)
+    return NetworkFile.load(path)
+
+
+async def _serving(endpoint: str, certificate: bytes) -> None:
+    async with rpc.connect(endpoint, certificate) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        while True:
+            try:
+                reply = await stub.Check(
+                    health_pb2.HealthCheckRequest(), timeout=_ASK_SECONDS
+                )
+                if reply.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+            except grpc.aio.AioRpcError:
+                pass
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _vault_serving(layout: LocalLayout, vault: LocalVault) -> None:
+    certificate = (layout.vault(vault) / "tls.pem").read_bytes()
+    await _serving(vault.endpoint, certificate)
+
+
+async def _registered(file: NetworkFile, plan: LocalPlan) -> None:
+    ledger = await RemoteLedger.connect(file.endpoint, file.certificate)
+    wanted = {bytes.fromhex(vault.vault) for vault in plan.vaults}
+    try:
+        while not wanted <= await _listed(ledger, (await ledger.tip()).epoch):
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        await ledger.close()
+
+
+async def _listed(ledger: Ledger, epoch: int) -> set[bytes]:
+    rows = (await ledger.registry(0)).vaults
+    return {
+        row.vault
+        for row in rows
+        if row.listing is Listing.ACTIVE
+        and row.joined_epoch <= epoch - _REGISTRY_LAG_EPOCHS
+    }
+
+
+async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> LedgerStatus:
+    mark = programs.mark(LEDGER)
+    pid = mark.pid if mark else None
+    try:
+        file = NetworkFile.load(layout.ledger / "network.json")
+    except (HoldfastError, OSError):
+        return LedgerStatus(pid, "", layout.ledger)
+    silent = LedgerStatus(pid, file.endpoint, layout.ledger)
+    if mark is None:
+        return silent
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            ledger = await RemoteLedger.connect(file.endpoint, file.certificate)
+            try:
+                tip = await ledger.tip()
+                settlement = await ledger.settlement()
+            finally:
+                await ledger.close()
+    except (HoldfastError, TimeoutError):
+        return silent
+    return LedgerStatus(
+        pid,
+        file.endpoint,
+        layout.ledger,
+        tip.sequence,
+        tip.epoch,
+        settlement.statement.period if settlement else None,
+    )
+
+
+async def _vault_status(
+    layout: LocalLayout, vault: LocalVault, programs: LocalPrograms
+) -> VaultStatus:
+    directory = layout.vault(vault)
+    mark = programs.mark(vault.name)
+    if mark is None:
+        return VaultStatus(vault, None, directory, "stopped")
+    try:
+        said = await _describe(vault.endpoint, (directory / "tls.pem").read_bytes())
+    except (grpc.aio.AioRpcError, OSError):
+        return VaultStatus(vault, mark.pid, directory, "silent")
+    return VaultStatus(
+        vault=vault,
+        pid=mark.pid,
+        directory=directory,
+        state="serving",
+        standing=said.standing,
+        shards=said.held_shards,
+        held_bytes=said.held_bytes,
+        missing_shards=said.missing_shards,
+        last_audit_epoch=said.last_certified_epoch if said.certified_epochs else None,
+        certified_epochs=said.certified_epochs,
+        earned=said.earned_grains,
+        claimed=said.claimed_grains,
+    )
+
+
+async def _describe(endpoint: str, certificate: bytes) -> vault_pb2.DescribeReply:
+    async with rpc.connect(endpoint, certificate) as channel:
+        stub = vault_pb2_grpc.VaultStub(channel)
+        return await stub.Describe(
+            vault_pb2.DescribeRequest(), timeout=_ASK_SECONDS, metadata=rpc.metadata()
+        )

@@ -1,0 +1,139 @@
+"""Where a network of this machine keeps its files, and which vaults it has.
+
+DIR/local.json        the vaults, with the endpoints chosen for them
+DIR/network.json      what clients need to know of the network
+DIR/ledger/           the ledger's own directory
+DIR/vaults/NN/        one directory for each vault
+DIR/processes/*.json  which process is which
+DIR/logs/*.jsonl      what each process had to say
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from holdfast.client.durable_file import write_durably
+from holdfast.client.local_process import ProcessMark
+from holdfast.protocol.errors import HoldfastError
+
+FORMAT: Final = 1
+LEDGER: Final = "ledger"
+
+
+class LocalNetworkError(HoldfastError):
+    """The network on this machine is not as a command needs it."""
+
+
+class NoLocalNetworkError(LocalNetworkError):
+    """There is no network in this directory; `holdfast network up` makes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalVault:
+    """One vault of a local network; `vault` is its id in hexadecimal."""
+
+    number: int
+    vault: str
+    endpoint: str
+
+    @property
+    def name(self) -> str:
+        """The name of its log and process file."""
+        return f"vault-{self.number:02}"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan:
+    """What `local.json` says; `quota_bytes` is for each vault."""
+
+    epoch_seconds: int
+    quota_bytes: int
+    vaults: tuple[LocalVault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalLayout:
+    """The paths below one directory, and the two small files kept there."""
+
+    directory: Path
+
+    @property
+    def network_file(self) -> Path:
+        """What a client is given: `holdfast init --network FILE`."""
+        return self.directory / "network.json"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's directory."""
+        return self.directory / "ledger"
+
+    def vault(self, vault: LocalVault) -> Path:
+        """Return a vault's directory."""
+        return self.numbered(vault.number)
+
+    def numbered(self, number: int) -> Path:
+        """Return the directory of the vault of this number."""
+        return self.directory / "vaults" / f"{number:02}"
+
+    def log(self, name: str) -> Path:
+        """Return the log file of a process."""
+        return self.directory / "logs" / f"{name}.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the command at work holds locked."""
+        return self.directory / "lock"
+
+    def exists(self) -> bool:
+        """Return whether a network was made here."""
+        return self._plan.exists()
+
+    def load_plan(self) -> LocalPlan:
+        """Return what was made here, or raise LocalNetworkError."""
+        try:
+            said = json.loads(self._plan.read_bytes())
+            vaults = tuple(LocalVault(**vault) for vault in said["vaults"])
+            if said["format"] != FORMAT:
+                raise LocalNetworkError(
+                    f"{self._plan} was written by another version of Holdfast"
+                )
+            return LocalPlan(said["epoch_seconds"], said["quota_bytes"], vaults)
+        except FileNotFoundError as error:
+            raise NoLocalNetworkError(
+                f"there is no network in {self.directory}"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise LocalNetworkError(f"{self._plan} is damaged") from error
+
+    def save_plan(self, plan: LocalPlan) -> None:
+        """Write what is made here; it is whole or not at all after a crash."""
+        _write(self._plan, {"format": FORMAT, **asdict(plan)})
+
+    def load_mark(self, name: str) -> ProcessMark | None:
+        """Return the process that was last started under this name."""
+        try:
+            said = json.loads(self._mark(name).read_bytes())
+            return ProcessMark(int(said["pid"]), str(said["started"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save_mark(self, name: str, mark: ProcessMark) -> None:
+        """Remember the process started under this name."""
+        _write(self._mark(name), asdict(mark))
+
+    def forget_mark(self, name: str) -> None:
+        """Forget the process of this name: it has ended."""
+        self._mark(name).unlink(missing_ok=True)
+
+    @property
+    def _plan(self) -> Path:
+        return self.directory / "local.json"
+
+    def _mark(self, name: str) -> Path:
+        return self.directory / "processes" / f"{name}.json"
+
+
+def _write(path: Path, document: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, json.dumps(document, indent=1).encode())

@@ -1,0 +1,246 @@
+"""A whole network on one machine: a ledger and vaults, each a process of its own.
+
+It only starts programs, watches them and ends them; what they do is theirs. It
+ends no process but those that it started, and knows them again after a restart.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from holdfast.client.local_health import NetworkStatus, status_of, wait_until_ready
+from holdfast.client.local_layout import (
+    LEDGER,
+    LocalLayout,
+    LocalNetworkError,
+    LocalPlan,
+    LocalVault,
+    NoLocalNetworkError,
+)
+from holdfast.client.local_programs import LocalPrograms, run_once
+from holdfast.protocol.units import GIB
+
+VAULTS_DEFAULT: Final = 12
+EPOCH_SECONDS_DEFAULT: Final = 5
+QUOTA_BYTES_DEFAULT: Final = 10 * GIB
+READY_SECONDS: Final = 120.0
+_SEEDS: Final = 3
+_AT_ONCE: Final = 4
+
+Tell = Callable[[str], None]
+
+
+def silent(_line: str) -> None:
+    """Tell nobody."""
+
+
+class VaultUnknownError(LocalNetworkError):
+    """No vault, or more than one, of this network has an id that starts like this."""
+
+
+class LocalNetwork:
+    """The network in one directory.
+
+    The kernel ends `tied` processes with the thread that started them: tests and
+    the demo want that. `tell` hears what is going on. Methods raise
+    LocalNetworkError and OSError.
+    """
+
+    def __init__(
+        self, directory: Path, *, tied: bool = False, tell: Tell = silent
+    ) -> None:
+        self.layout = LocalLayout(directory.absolute())
+        self.programs = LocalPrograms(self.layout, tied=tied)
+        self._tell = tell
+
+    async def __aenter__(self) -> Self:
+        """Return the network; nothing is started yet."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End all processes, whatever happened."""
+        if self.layout.exists():
+            self.down()
+
+    @property
+    def network_file(self) -> Path:
+        """What a client is given to find this network."""
+        return self.layout.network_file
+
+    def plan(self) -> LocalPlan:
+        """Return the vaults and settings, or raise NoLocalNetworkError."""
+        return self.layout.load_plan()
+
+    async def up(
+        self,
+        vaults: int | None = None,
+        epoch_seconds: int | None = None,
+        quota_bytes: int | None = None,
+        ready_seconds: float = READY_SECONDS,
+    ) -> NetworkStatus:
+        """Make what is not there, start what does not run, and wait for all of it.
+
+        Every vault is then registered, funded, healthy and in the registry that
+        clients choose from.
+        """
+        with self._locked():
+            plan = await self._made(vaults, epoch_seconds, quota_bytes)
+            names = [LEDGER, *(vault.name for vault in plan.vaults)]
+            started = [name for name in names if self.programs.start(name)]
+            if started:
+                self._tell(f"started {', '.join(started)}")
+            await wait_until_ready(
+                self.layout, plan, self.programs, ready_seconds, self._tell
+            )
+        return await self.status()
+
+    async def status(self) -> NetworkStatus:
+        """Ask the ledger and every vault how they are; nobody is waited for long."""
+        return await status_of(self.layout, self.plan(), self.programs)
+
+    def found(self, prefix: str) -> LocalVault:
+        """Return the vault whose id or number this is, or raise VaultUnknownError."""
+        wanted = prefix.lower()
+        vaults = self.plan().vaults
+        exact = [vault for vault in vaults if wanted == f"{vault.number:02}"]
+        found = exact or [v for v in vaults if wanted and v.vault.startswith(wanted)]
+        if len(found) != 1:
+            count = f"{len(found)} vaults have" if found else "no vault has"
+            raise VaultUnknownError(f"{count} an id that starts with {prefix!r}")
+        return found[0]
+
+    def stop_vault(self, prefix: str, *, kill: bool = False) -> tuple[LocalVault, bool]:
+        """End one vault; return it and whether it ran."""
+        with self._locked():
+            vault = self.found(prefix)
+            return vault, self.programs.stop(vault.name, kill=kill)
+
+    async def start_vault(self, prefix: str) -> tuple[LocalVault, bool]:
+        """Start one vault and wait until it serves; return it and whether it was down."""
+        with self._locked():
+            vault = self.found(prefix)
+            started = self.programs.start(vault.name)
+            only = replace(self.plan(), vaults=(vault,))
+            await wait_until_ready(
+                self.layout, only, self.programs, READY_SECONDS, self._tell
+            )
+            return vault, started
+
+    def down(self, *, delete: bool = False) -> int:
+        """End all processes, vaults first; return how many ran."""
+        if not self.layout.exists():
+            raise NoLocalNetworkError(f"there is no network in {self.layout.directory}")
+        with self._locked():
+            names = [vault.name for vault in self.plan().vaults]
+            for name in names:
+                self.programs.signal(name, signal.SIGTERM)
+            ended = sum(self.programs.stop(name) for name in (*names, LEDGER))
+            if delete:
+                shutil.rmtree(self.layout.directory)
+        return ended
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.layout.directory.mkdir(parents=True, exist_ok=True)
+        with self.layout.lock.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise LocalNetworkError(
+                    f"another command is at work on the network in "
+                    f"{self.layout.directory}"
+                ) from error
+            yield
+
+    async def _made(
+        self, vaults: int | None, epoch_seconds: int | None, quota_bytes: int | None
+    ) -> LocalPlan:
+        if self.layout.exists():
+            plan = self.layout.load_plan()
+        else:
+            plan = await self._make_ledger(
+                epoch_seconds or EPOCH_SECONDS_DEFAULT,
+                quota_bytes or QUOTA_BYTES_DEFAULT,
+            )
+        if epoch_seconds not in {None, plan.epoch_seconds}:
+            raise LocalNetworkError(
+                f"the network in {self.layout.directory} has epochs of "
+                f"{plan.epoch_seconds} s for good"
+            )
+        self.programs.start(LEDGER)
+        wanted = vaults or len(plan.vaults) or VAULTS_DEFAULT
+        while len(plan.vaults) < wanted:
+            # The first vault is the one that the others hear of the rest from.
+            plan = await self._add_vaults(plan, wanted if plan.vaults else 1)
+        return plan
+
+    async def _make_ledger(self, epoch_seconds: int, quota_bytes: int) -> LocalPlan:
+        self._tell(f"making a ledger with epochs of {epoch_seconds} s")
+        await run_once(
+            *("holdfast-ledger", "init", "--dir", str(self.layout.ledger)),
+            *("--name", "local", "--development"),
+            *("--epoch-seconds", str(epoch_seconds)),
+        )
+        plan = LocalPlan(epoch_seconds, quota_bytes)
+        self.layout.save_plan(plan)
+        return plan
+
+    async def _add_vaults(self, plan: LocalPlan, wanted: int) -> LocalPlan:
+        numbers = range(len(plan.vaults) + 1, wanted + 1)
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def make(number: int, port: int) -> LocalVault:
+            async with turns:
+                return await self._make_vault(plan, number, f"127.0.0.1:{port}")
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(make(number, port))
+                for number, port in zip(numbers, free_ports(len(numbers)), strict=True)
+            ]
+        made = tuple(task.result() for task in tasks)
+        self._tell(f"made {len(made)} vaults" if len(made) > 1 else "made a vault")
+        plan = replace(plan, vaults=(*plan.vaults, *made))
+        self.layout.save_plan(plan)
+        return plan
+
+    async def _make_vault(
+        self, plan: LocalPlan, number: int, endpoint: str
+    ) -> LocalVault:
+        directory = self.layout.numbered(number)
+        if directory.exists():
+            # Half made by a command that was killed: it never ran, it holds nothing.
+            shutil.rmtree(directory)
+        seeds = [
+            f"--seed-peer={seed.endpoint}={self.layout.vault(seed) / 'tls.pem'}"
+            for seed in plan.vaults[:_SEEDS]
+        ]
+        said = await run_once(
+            *("holdfast-vault", "init", "--dir", str(directory), "--json"),
+            *("--network", str(self.layout.ledger / "network.json")),
+            *("--quota", str(plan.quota_bytes), "--endpoint", endpoint, *seeds),
+        )
+        return LocalVault(number, json.loads(said)["vault"], endpoint)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address that nobody listens on just now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

@@ -1,0 +1,123 @@
+"""The `holdfast` command: its table of commands, and how every error ends.
+
+Commands are imported only when they run; `holdfast --help` imports none.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from holdfast.client.command_line import LazyGroup
+from holdfast.client.exit_codes import ExitCode
+from holdfast.client.invocation import Invocation
+
+SECTIONS: Final = {
+    "Start": {
+        "demo": "Show all of Holdfast on this machine, on real files.",
+        "init": "Make a profile: your keys, behind a passphrase.",
+        "recover": "Make a profile again from its 24 words.",
+        "version": "Print the version.",
+    },
+    "Backups": {
+        "backup": "Back up files and directories.",
+        "snapshots": "List your backups.",
+        "ls": "List the files in a backup.",
+        "restore": "Bring files back from a backup.",
+        "forget": "Remove backups from the list.",
+        "prune": "Drop data that no backup needs, and stop paying for it.",
+        "cost": "Say what a backup of a path would cost.",
+    },
+    "Tokens and deals": {
+        "wallet": "Your account: balance, transfer, address, faucet.",
+        "deal": "Your deals with vaults: list, show, open, extend, close.",
+    },
+    "Networks": {
+        "network": "A whole network on this machine: up, status, down.",
+        "vault": "Run a vault that earns by storing.",
+        "ledger": "Run a ledger, or verify its journal.",
+    },
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    package="holdfast.client.commands",
+    sections=SECTIONS,
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 some files not read, "
+    "10 no profile, 11 passphrase, 12 unreachable, 13 balance, 14 disk full; "
+    "`holdfast version --exit-codes` lists all.",
+)
+def holdfast() -> None:
+    """Encrypted backups on many vaults that watch each other.
+
+    New here? Run `holdfast demo`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; nothing is ever raised."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A file's odd name must not end the command that lists it.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    invocation = Invocation()
+    try:
+        code = holdfast.main(
+            words, prog_name="holdfast", standalone_mode=False, obj=invocation
+        )
+    except click.UsageError as error:
+        return _usage(error, words)
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted(invocation)
+    except BrokenPipeError:
+        # Whoever read our output has gone; what was asked for is nobody's concern.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 # the border: no user sees a traceback
+        return _failed(error, invocation)
+    return int(code or ExitCode.OK)
+
+
+def _usage(error: click.UsageError, words: Sequence[str]) -> int:
+    output = Invocation(as_json="--json" in words).output
+    path = error.ctx.command_path if error.ctx else "holdfast"
+    what = error.format_message().rstrip(".")
+    output.error(what, "", f"`{path} --help` says how", "usage", ExitCode.USAGE)
+    return ExitCode.USAGE
+
+
+def _interrupted(invocation: Invocation) -> int:
+    invocation.output.error(
+        "stopped from the keyboard",
+        invocation.kept,
+        "run the same command again to go on",
+        "interrupted",
+        ExitCode.INTERRUPTED,
+    )
+    return ExitCode.INTERRUPTED
+
+
+def _failed(error: Exception, invocation: Invocation) -> int:
+    # Imported only now: it knows the errors of every part.
+    from holdfast.client.explaining import explain  # noqa: PLC0415
+
+    if isinstance(error, OSError) and error.errno == errno.EPIPE:
+        return ExitCode.OK
+    explained = explain(error, invocation.home)
+    invocation.output.error(
+        explained.what,
+        explained.kept or invocation.kept,
+        explained.next_step,
+        explained.kind,
+        explained.code,
+    )
+    return explained.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
