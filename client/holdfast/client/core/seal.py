@@ -1,0 +1,101 @@
+"""Sealing a chunk: authenticated encryption under a key that no other chunk has.
+
+A sealed chunk is a clear header, "HF" kind version cipher salt, and the AEAD's
+output; the header is authenticated. The key is HKDF(seal key, salt) with a fresh
+32-byte salt, so it encrypts one message and the nonce can be zero.
+"""
+
+from enum import Enum
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from nacl import bindings
+from nacl.exceptions import CryptoError, UnavailableError
+
+from holdfast.client.core.errors import SealBrokenError
+from holdfast.protocol.encoding import MAGIC
+from holdfast.protocol.keys import hkdf
+from holdfast.protocol.units import CHUNK_BYTES_MAX
+
+SALT_BYTES: Final = 32
+_PREFIX: Final = MAGIC + bytes([64, 1])
+_HEADER_BYTES: Final = len(_PREFIX) + 1 + SALT_BYTES
+_TAG_BYTES: Final = 16
+SEAL_BYTES: Final = _HEADER_BYTES + _TAG_BYTES
+PLAINTEXT_BYTES_MAX: Final = CHUNK_BYTES_MAX - SEAL_BYTES
+_AES_NONCE: Final = bytes(12)
+_XCHACHA_NONCE: Final = bytes(24)
+
+
+class Cipher(Enum):
+    """The AEAD of a chunk; the value is the format's byte."""
+
+    AES_256_GCM = 1
+    XCHACHA20_POLY1305 = 2
+
+
+def preferred_cipher() -> Cipher:
+    """Return AES-256-GCM where the processor computes it, else XChaCha20-Poly1305."""
+    try:
+        bindings.crypto_aead_aes256gcm_encrypt(b"", None, _AES_NONCE, bytes(32))
+    except UnavailableError:
+        return Cipher.XCHACHA20_POLY1305
+    return Cipher.AES_256_GCM
+
+
+def seal(key: bytes, salt: bytes, plaintext: bytes, cipher: Cipher) -> bytes:
+    """Return the sealed chunk; `salt` is 32 bytes never used before with `key`."""
+    assert len(salt) == SALT_BYTES
+    assert len(plaintext) <= PLAINTEXT_BYTES_MAX
+    header = _PREFIX + bytes([cipher.value]) + salt
+    own = hkdf(key, "chunk", salt=salt)
+    match cipher:
+        case Cipher.AES_256_GCM:
+            sealed = bindings.crypto_aead_aes256gcm_encrypt(
+                plaintext, header, _AES_NONCE, own
+            )
+        case Cipher.XCHACHA20_POLY1305:
+            sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
+                plaintext, header, _XCHACHA_NONCE, own
+            )
+    return b"".join((header, sealed))
+
+
+def unseal(key: bytes, ciphertext: bytes | memoryview) -> bytes:
+    """Return the plaintext of a sealed chunk, or raise SealBrokenError."""
+    view = memoryview(ciphertext)
+    header = bytes(view[:_HEADER_BYTES])
+    if len(view) < SEAL_BYTES or not header.startswith(_PREFIX[:3]):
+        raise SealBrokenError("these bytes are not a sealed chunk")
+    if header[3] != _PREFIX[3]:
+        raise SealBrokenError(f"sealed chunks of version {header[3]} are unknown here")
+    own = hkdf(key, "chunk", salt=header[-SALT_BYTES:])
+    body = bytes(view[_HEADER_BYTES:])
+    try:
+        return _open(header[4], body, header, own)
+    except (CryptoError, InvalidTag) as error:
+        raise SealBrokenError(
+            "a chunk was altered, or belongs to another owner"
+        ) from error
+
+
+def _open(cipher: int, body: bytes, header: bytes, own: bytes) -> bytes:
+    match cipher:
+        case Cipher.AES_256_GCM.value:
+            return _open_aes(body, header, own)
+        case Cipher.XCHACHA20_POLY1305.value:
+            return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(
+                body, header, _XCHACHA_NONCE, own
+            )
+        case _:
+            raise SealBrokenError(f"cipher {cipher} is unknown here")
+
+
+def _open_aes(body: bytes, header: bytes, own: bytes) -> bytes:
+    try:
+        return bindings.crypto_aead_aes256gcm_decrypt(body, header, _AES_NONCE, own)
+    except UnavailableError:
+        # Made on a processor with AES instructions, restored on one without:
+        # libsodium has no software AES, OpenSSL has.
+        return AESGCM(own).decrypt(_AES_NONCE, body, header)

@@ -1,0 +1,118 @@
+"""A snapshot: what was backed up, when, from where, and the tree that holds it."""
+
+from dataclasses import dataclass
+from typing import Final, NewType
+
+from holdfast.client.core.blobs import BLOB_LIST_CODEC, BlobId, BlobList, blob_id
+from holdfast.protocol.encoding import (
+    BYTES32,
+    U64,
+    Codec,
+    Format,
+    optional,
+    sequence,
+    text,
+    variable,
+)
+
+SnapshotId = NewType("SnapshotId", bytes)
+"""32 bytes: the keyed hash of the snapshot without its tags."""
+
+PATHS_MAX: Final = 1024
+TAGS_MAX: Final = 256
+_PATH_BYTES_MAX: Final = 4096
+_OFFSET_BIAS_SECONDS: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotStats:
+    """What a backup saw and what it added; sizes are bytes.
+
+    `bytes_added` are new blobs before compression, `bytes_stored` the sealed chunks.
+    """
+
+    files: int = 0
+    directories: int = 0
+    others: int = 0
+    files_unchanged: int = 0
+    bytes_seen: int = 0
+    bytes_read: int = 0
+    bytes_added: int = 0
+    bytes_stored: int = 0
+    problems: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One backup. `time_ns` is its start, since 1970; `utc_offset_seconds` is local.
+
+    `tree` lists the pages of a directory whose nodes are the first components of the
+    absolute paths backed up.
+    """
+
+    time_ns: int
+    utc_offset_seconds: int
+    host: str
+    user: str
+    paths: tuple[bytes, ...]
+    tags: tuple[str, ...]
+    tree: BlobList
+    parent: SnapshotId | None
+    stats: SnapshotStats
+    program: str
+
+
+SNAPSHOT_STATS: Final = Format(
+    SnapshotStats,
+    kind=73,
+    version=1,
+    files=U64,
+    directories=U64,
+    others=U64,
+    files_unchanged=U64,
+    bytes_seen=U64,
+    bytes_read=U64,
+    bytes_added=U64,
+    bytes_stored=U64,
+    problems=U64,
+)
+
+_OFFSET: Final = Codec(
+    lambda value: (value + _OFFSET_BIAS_SECONDS).to_bytes(4, "big"),
+    lambda reader: int.from_bytes(reader.take(4), "big") - _OFFSET_BIAS_SECONDS,
+)
+
+SNAPSHOT: Final = Format(
+    Snapshot,
+    kind=74,
+    version=1,
+    time_ns=U64,
+    utc_offset_seconds=_OFFSET,
+    host=text(256),
+    user=text(256),
+    paths=sequence(variable(_PATH_BYTES_MAX), PATHS_MAX),
+    tags=sequence(text(256), TAGS_MAX),
+    tree=BLOB_LIST_CODEC,
+    parent=optional(BYTES32),
+    stats=SNAPSHOT_STATS.bare(),
+    program=text(64),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSnapshot:
+    """A snapshot and its id, which stays when its tags change."""
+
+    id: SnapshotId
+    snapshot: Snapshot
+
+
+NAMED_SNAPSHOT: Final = Format(
+    NamedSnapshot, kind=75, version=1, id=BYTES32, snapshot=SNAPSHOT.bare()
+)
+
+
+def name_snapshot(key: bytes, snapshot: Snapshot) -> NamedSnapshot:
+    """Return the snapshot with its id, made with the owner's dedup key."""
+    encoded: BlobId = blob_id(key, SNAPSHOT.encode(snapshot))
+    return NamedSnapshot(SnapshotId(encoded), snapshot)

@@ -1,0 +1,178 @@
+"""Writing the files of a restore: pieces come in any order, holes stay holes."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from holdfast.client.core.errors import ChunkUnavailableError
+from holdfast.client.core.tree import Node
+from holdfast.client.restore_target import DirectoryNumber, TargetTree
+from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.units import KIB, ChunkId
+
+_OPEN_FILES_MAX: Final = 64
+_HOLE_BYTES: Final = 64 * KIB
+_ZEROS: Final = bytes(_HOLE_BYTES)
+
+
+@dataclass(slots=True)
+class PlannedFile:
+    """A file to write; `pieces_left` counts the blobs that are still to come."""
+
+    path: bytes
+    directory: DirectoryNumber
+    node: Node
+    pieces_left: int
+    created: bool = False
+    failed: bool = False
+
+
+class OnFailure(Protocol):
+    """Hears what went wrong at a path."""
+
+    def __call__(
+        self, path: bytes, reason: str, *, lost: bool, chunk: ChunkId | None = None
+    ) -> None:
+        """Take note."""
+
+
+class OpenFiles:
+    """The files that are being written, at most 64 of them open at a time."""
+
+    def __init__(
+        self, target: TargetTree, files: list[PlannedFile], fail: OnFailure
+    ) -> None:
+        self._target = target
+        self._files = files
+        self._fail = fail
+        self._open: OrderedDict[int, int] = OrderedDict()
+        self.files_done = 0
+        self.bytes_written = 0
+
+    def write_empty(self, number: int) -> None:
+        """Make a file that has no data."""
+        try:
+            self._descriptor(number)
+        except OSError as error:
+            self._give_up(number, error.strerror or str(error))
+            return
+        self._finish(number)
+
+    def write(self, number: int, offset: int, data: memoryview) -> None:
+        """Write one piece of a file, and finish the file with its last piece."""
+        file = self._files[number]
+        file.pieces_left -= 1
+        try:
+            if not file.failed or file.created:
+                _write_sparsely(self._descriptor(number), offset, data)
+                self.bytes_written += len(data)
+        except OSError as error:
+            self._give_up(number, error.strerror or str(error))
+        if not file.pieces_left:
+            self._finish(number)
+
+    def lose(
+        self,
+        pieces: Sequence[tuple[int, int]],
+        error: HoldfastError,
+        *,
+        keep: bool,
+    ) -> None:
+        """Note that a blob cannot be had: (file number, offset) of each use of it.
+
+        The files are removed, or with `keep` written with zeros in its place.
+        """
+        chunk = error.chunk if isinstance(error, ChunkUnavailableError) else None
+        for number, _ in pieces:
+            file = self._files[number]
+            file.pieces_left -= 1
+            if not file.failed:
+                self._give_up(number, str(error), chunk=chunk, keep=keep)
+            if not file.pieces_left:
+                self._finish(number)
+
+    def close(self) -> None:
+        """Close what is open; every file is finished by then."""
+        assert not any(file.pieces_left for file in self._files)
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+    def _finish(self, number: int) -> None:
+        file = self._files[number]
+        if file.failed and not file.created:
+            return
+        try:
+            descriptor = self._descriptor(number)
+            for error in self._target.finish_file(descriptor, file.node):
+                self._fail(file.path, error.strerror or str(error), lost=False)
+            os.close(self._open.pop(number))
+        except OSError as error:
+            self._give_up(number, error.strerror or str(error))
+        self.files_done += not file.failed
+
+    def _give_up(
+        self,
+        number: int,
+        reason: str,
+        *,
+        chunk: ChunkId | None = None,
+        keep: bool = False,
+    ) -> None:
+        file = self._files[number]
+        self._fail(file.path, reason, lost=True, chunk=chunk)
+        file.failed = True
+        try:
+            if keep:
+                self._descriptor(number)
+                return
+            if number in self._open:
+                os.close(self._open.pop(number))
+            if file.created:
+                self._target.unlink(file.directory, file.node.name)
+        except OSError as error:
+            self._fail(file.path, error.strerror or str(error), lost=True)
+        file.created = False
+
+    def _descriptor(self, number: int) -> int:
+        found = self._open.get(number)
+        if found is not None:
+            self._open.move_to_end(number)
+            return found
+        while len(self._open) >= _OPEN_FILES_MAX:
+            _, descriptor = self._open.popitem(last=False)
+            os.close(descriptor)
+        file = self._files[number]
+        where = (file.directory, file.node.name)
+        if file.created:
+            descriptor = self._target.open_file(*where)
+        else:
+            descriptor = self._target.create_file(*where, file.node.size)
+            file.created = True
+        self._open[number] = descriptor
+        return descriptor
+
+
+def _write_sparsely(descriptor: int, offset: int, data: memoryview) -> None:
+    """Write `data`, leaving out whole aligned runs of zeros: the file has them."""
+    start = 0
+    at = -offset % _HOLE_BYTES
+    while at + _HOLE_BYTES <= len(data):
+        if _is_zero(data[at : at + _HOLE_BYTES]):
+            _write(descriptor, data[start:at], offset + start)
+            start = at + _HOLE_BYTES
+        at += _HOLE_BYTES
+    _write(descriptor, data[start:], offset + start)
+
+
+def _is_zero(block: memoryview) -> bool:
+    return block[0] == 0 and block[-1] == 0 and bytes(block) == _ZEROS
+
+
+def _write(descriptor: int, data: memoryview, offset: int) -> None:
+    while data:
+        count = os.pwrite(descriptor, data, offset)
+        offset += count
+        data = data[count:]
