@@ -6,69 +6,52 @@ of the ledger's own clock.
 """
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from holdfast.ledger.core.operations import Operation
+from holdfast.ledger.core.values import (
+    Account,
+    Applied,
+    Beacon,
+    Listing,
+    RegisteredVault,
+)
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.settlement import Certificate
-from holdfast.protocol.units import (
-    AccountId,
-    DealId,
-    Digest,
-    Grains,
-    NetworkId,
-    VaultId,
-)
+from holdfast.protocol.units import AccountId, DealId, NetworkId, VaultId
+
+__all__ = [
+    "Account",
+    "Applied",
+    "Beacon",
+    "DealChanges",
+    "Ledger",
+    "LedgerAccount",
+    "Listing",
+    "RegisteredVault",
+    "RegistryChanges",
+    "SyncChanges",
+    "Tip",
+]
+
+BEACONS_MAX: Final = 1024
+VAULTS_MAX: Final = 4096
+DEALS_MAX: Final = 4096
+DEALS_PAGE: Final = 512
+WAIT_SECONDS_MAX: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """Where the ledger stands: its newest entry, and the epoch and time it says."""
+    """Where the ledger stands: its newest entry, its epoch, and the time on its clock.
+
+    The epoch is that of the newest tick, so it is a moment behind the clock.
+    """
 
     sequence: int
     epoch: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Beacon:
-    """One epoch's randomness, final; the void epochs have none."""
-
-    epoch: int
-    value: Digest
-
-
-class Listing(Enum):
-    """Where a vault stands in the registry."""
-
-    ACTIVE = 1
-    UNBONDING = 2
-    WITHDRAWN = 3
-    EJECTED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredVault:
-    """A registry row; it is in Registry(e) when joined ≤ e−2 and not left ≤ e−2.
-
-    `number` is the order of registration; `changed` the sequence of its last change.
-    """
-
-    vault: VaultId
-    number: int
-    identity_key: bytes
-    bls_key: bytes
-    account: AccountId
-    payout: AccountId
-    stake: Grains
-    committed_bytes: int
-    listing: Listing
-    joined_epoch: int
-    left_epoch: int | None
-    claimed: Grains
-    changed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +71,20 @@ class DealChanges:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """An account's free balance and the nonce its next operation carries."""
+class SyncChanges:
+    """All that a follower of some vaults missed after a sequence, or a part of it.
 
-    id: AccountId
-    balance: Grains
-    nonce: int
+    `upto` is what to ask after next time; while `more` is true, ask at once.
+    `settlement` is the newest one if it is new.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """An operation that took effect; repeated submissions return the same."""
-
-    sequence: int
-    epoch: int
+    tip: Tip
+    upto: int
+    more: bool
+    beacons: tuple[Beacon, ...]
+    vaults: tuple[RegisteredVault, ...]
+    deals: tuple[Deal, ...]
+    settlement: Certificate | None
 
 
 class Ledger(Protocol):
@@ -141,10 +124,22 @@ class Ledger(Protocol):
         """Return all deals of an owner, oldest first."""
         ...
 
-    async def deals_held(
-        self, vaults: tuple[VaultId, ...], after: int
-    ) -> DealChanges:
-        """Return deals with any of these vaults among the holders, changed after."""
+    async def deals_held(self, vaults: tuple[VaultId, ...], after: int) -> DealChanges:
+        """Return deals with any of these vaults among the holders, changed after.
+
+        At most 512 at once: ask again after `upto` until none come.
+        """
+        ...
+
+    async def sync(
+        self, vaults: tuple[VaultId, ...], after: int, wait_seconds: float = 0.0
+    ) -> SyncChanges:
+        """Return everything a follower needs that changed after sequence `after`.
+
+        That is beacons, registry rows, deals held by `vaults`, and the settlement;
+        the first call asks after 0. When there is nothing new, the answer waits for
+        the first change, at most `wait_seconds` (60).
+        """
         ...
 
     async def settlement(self) -> Certificate | None:

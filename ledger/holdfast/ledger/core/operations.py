@@ -70,7 +70,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Fund:
-    """Add the signer's grains to a deal's escrow; a refund returns them to its owner."""
+    """Add the signer's grains to a deal's escrow; its owner gets what is left."""
 
     deal: DealId
     amount: Grains
@@ -134,3 +134,16 @@ Operation = (
     | Claim
     | Refund
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOperation:
+    """An operation, the account it is from, its place among the account's operations.
+
+    `signature` is r, s and v (27 or 28), 65 bytes, over the EIP-712 digest.
+    """
+
+    account: AccountId
+    nonce: int
+    operation: Operation
+    signature: bytes

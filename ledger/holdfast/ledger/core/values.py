@@ -1,0 +1,153 @@
+"""The rows of the ledger's tables: what its rules read and change.
+
+`changed` is the sequence of the journal entry that wrote a row last; whoever
+follows the ledger asks for the rows changed since.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.settlement import Certificate
+from holdfast.protocol.units import AccountId, Digest, Grains, VaultId
+
+BEFORE_GENESIS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """One epoch's randomness, final; the void epochs have none."""
+
+    epoch: int
+    value: Digest
+
+
+class Listing(Enum):
+    """Where a vault stands in the registry."""
+
+    ACTIVE = 1
+    UNBONDING = 2
+    WITHDRAWN = 3
+    EJECTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVault:
+    """A registry row; it is in Registry(e) when joined ≤ e-2 and not left ≤ e-2.
+
+    `number` is the order of registration; `changed` the sequence of its last change.
+    """
+
+    vault: VaultId
+    number: int
+    identity_key: bytes
+    bls_key: bytes
+    account: AccountId
+    payout: AccountId
+    stake: Grains
+    committed_bytes: int
+    listing: Listing
+    joined_epoch: int
+    left_epoch: int | None
+    claimed: Grains
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account's free balance and the nonce its next operation carries.
+
+    `fed` says that the faucet has given to it.
+    """
+
+    id: AccountId
+    balance: Grains
+    nonce: int
+    fed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An operation that took effect; repeated submissions return the same."""
+
+    sequence: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class DealRow:
+    """A deal with the order of its opening and its last change."""
+
+    deal: Deal
+    number: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeaconRow:
+    """A beacon and the sequence of the tick that made it."""
+
+    beacon: Beacon
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The settlement of one period, and when the ledger took it."""
+
+    certificate: Certificate
+    applied: Applied
+
+    @property
+    def period(self) -> int:
+        """The period that it settles."""
+        return self.certificate.statement.period
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where every grain is that is neither a balance nor a stake, and the counters.
+
+    `escrowed` is locked in deals and not certified as spent. `spent`, `slashed`,
+    `earned` and `claimed` are totals since genesis; `payable` waits for claims.
+    """
+
+    minted: Grains = 0
+    escrowed: Grains = 0
+    spent: Grains = 0
+    slashed: Grains = 0
+    earned: Grains = 0
+    claimed: Grains = 0
+    vaults: int = 0
+    deals: int = 0
+
+    @property
+    def payable(self) -> Grains:
+        """What was spent or slashed and has not been claimed."""
+        return self.spent + self.slashed - self.claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest journal entry, and the epoch that the last tick began."""
+
+    sequence: int
+    seconds: int
+    epoch: int
+    hash: Digest
+
+
+START = Head(BEFORE_GENESIS, 0, BEFORE_GENESIS, Digest(bytes(32)))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The rows that one entry writes."""
+
+    head: Head
+    books: Books
+    accounts: tuple[Account, ...] = ()
+    vaults: tuple[RegisteredVault, ...] = ()
+    deals: tuple[DealRow, ...] = ()
+    beacon: BeaconRow | None = None
+    settled: Settled | None = None
