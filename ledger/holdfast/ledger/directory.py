@@ -1,0 +1,60 @@
+"""The directory of a ledger: its journal, its TLS identity, its network file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.ledger import network_file
+from holdfast.ledger.book import Book
+from holdfast.ledger.core.chain import Genesis
+from holdfast.ledger.errors import LedgerFileError
+from holdfast.ledger.network_file import NetworkFile, write_whole
+from holdfast.ledger.sqlite import create_book, open_book
+from holdfast.wire.rpc import TlsIdentity, make_certificate
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDirectory:
+    """Where one ledger keeps its files."""
+
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        """The SQLite file."""
+        return self.path / "ledger.db"
+
+    @property
+    def network(self) -> Path:
+        """The file that clients and vaults read."""
+        return self.path / network_file.NAME
+
+    def create(self, genesis: Genesis, seconds: int) -> None:
+        """Begin a network here, or raise LedgerFileError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerFileError(str(self.path), str(error.strerror)) from error
+        create_book(self.journal, genesis, seconds).close()
+        self.identity()
+
+    def open(self) -> Book:
+        """Return the book that is kept here, or raise LedgerFileError."""
+        return open_book(self.journal)
+
+    def identity(self) -> TlsIdentity:
+        """Return the TLS identity, made on first use; the key is for its owner only."""
+        key, certificate = self.path / "tls.key", self.path / "tls.pem"
+        if not (key.exists() and certificate.exists()):
+            made = make_certificate()
+            write_whole(key, made.key_pem, 0o600)
+            write_whole(certificate, made.certificate_pem, 0o644)
+        try:
+            return TlsIdentity(key.read_bytes(), certificate.read_bytes())
+        except OSError as error:
+            raise LedgerFileError(str(key), str(error.strerror)) from error
+
+    def known_endpoint(self) -> str | None:
+        """Return the address that was published last, if any."""
+        if not self.network.exists():
+            return None
+        return NetworkFile.load(self.network).endpoint
