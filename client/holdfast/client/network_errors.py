@@ -102,6 +102,18 @@ class DealUnreadableError(NetworkError):
         self.missing = tuple(missing)
 
 
+class DealUnwritableError(NetworkError):
+    """A deal takes nothing new while one of its holders is away."""
+
+    def __init__(self, deal: DealId, missing: Sequence[VaultId]) -> None:
+        names = ", ".join(vault.hex()[:16] for vault in missing)
+        super().__init__(
+            f"deal {deal.hex()[:16]} takes nothing new while holders are away: {names}"
+        )
+        self.deal = deal
+        self.missing = tuple(missing)
+
+
 class DealUnknownError(NetworkError):
     """The account has no deal of that name."""
 
@@ -112,6 +124,10 @@ class DealUnknownError(NetworkError):
 
 class UploadFailedError(NetworkError):
     """No deal could take what was to be uploaded."""
+
+
+class StateMovedError(NetworkError):
+    """Another client committed a newer state meanwhile; internal to sessions."""
 
 
 class OtherWriterError(NetworkError):

@@ -4,14 +4,15 @@ Nothing is decided here. What a vault says is decoded, not believed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final, TypeVar, cast
 
 import grpc
 
 from holdfast.client.core.deal_state import HolderWord
 from holdfast.client.core.upload_events import Countersigned, Proposal
+from holdfast.client.journal import unpacked_entries
 from holdfast.client.network_errors import (
     Refusal,
     VaultMisbehavedError,
@@ -19,7 +20,6 @@ from holdfast.client.network_errors import (
     VaultUnreachableError,
 )
 from holdfast.protocol.deal import GRANT, QUOTE, SignedGrant, SignedQuote
-from holdfast.protocol.encoding import Reader
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.manifest import (
     CHUNKS_MAX,
@@ -42,7 +42,7 @@ CALL_SECONDS: Final = 10.0
 PROPOSE_SECONDS: Final = 60.0
 MANIFEST_SECONDS: Final = 60.0
 STREAM_OPEN_SECONDS: Final = 10.0
-_ENTRY_BYTES: Final = 36
+Reply = TypeVar("Reply")
 
 _REFUSALS: Final = {
     grpc.StatusCode.INVALID_ARGUMENT: Refusal.INPUT,
@@ -166,7 +166,7 @@ class VaultLink:
                 request, timeout=MANIFEST_SECONDS, metadata=rpc.metadata()
             )
             async for reply in call:
-                entries += _entries(reply.entries)
+                entries += unpacked_entries(reply.entries)
                 if len(entries) > CHUNKS_MAX:
                     raise DecodingError("a manifest has more chunks than any can")
         return tuple(entries)
@@ -203,10 +203,10 @@ class VaultLink:
 
     async def _call(
         self,
-        method: Callable[..., Any],
+        method: Callable[..., Awaitable[Reply]],
         request: object,
         seconds: float = CALL_SECONDS,
-    ) -> Any:  # noqa: ANN401 # the reply's type is the method's
+    ) -> Reply:
         with translated(self.vault):
             return await method(request, timeout=seconds, metadata=rpc.metadata())
 
@@ -216,13 +216,16 @@ class ShardStream:
 
     def __init__(self, vault: VaultId, channel: grpc.aio.Channel, path: str) -> None:
         self.vault = vault
-        self._call = channel.stream_stream(path)(metadata=rpc.metadata())
+        self._call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(
+            path
+        )(metadata=rpc.metadata())
 
     async def open(self, grant: SignedGrant) -> None:
         """Show the grant, the first frame of every stream."""
         opening = frames.opening(frames.Authority.GRANT, GRANT.encode(grant))
-        async with asyncio.timeout(STREAM_OPEN_SECONDS):
-            await self.write(opening)
+        with translated(self.vault):
+            async with asyncio.timeout(STREAM_OPEN_SECONDS):
+                await self.write(opening)
 
     async def write(self, frame: bytes) -> None:
         """Send a frame; waits while the vault takes no more."""
@@ -238,7 +241,13 @@ class ShardStream:
             frame = await self._call.read()
             if frame is grpc.aio.EOF:
                 await self._raise_status()
-            return bytes(frame)
+            return cast("bytes", frame)
+
+    async def read_within(self, seconds: float = STREAM_OPEN_SECONDS) -> bytes:
+        """Return the next frame if it comes in time, or raise."""
+        with translated(self.vault):
+            async with asyncio.timeout(seconds):
+                return await self.read()
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Yield frames until the stream breaks, which raises."""
@@ -266,16 +275,6 @@ class ShardStream:
 
 def _countersigned(head: bytes, receipt: bytes) -> Countersigned:
     return Countersigned(HEAD.decode(head), RECEIPT.decode(receipt))
-
-
-def _entries(data: bytes) -> list[ManifestEntry]:
-    if len(data) % _ENTRY_BYTES:
-        raise DecodingError("a manifest ends within an entry")
-    reader = Reader(data)
-    return [
-        ManifestEntry(ChunkId(reader.take(32)), int.from_bytes(reader.take(4), "big"))
-        for _ in range(len(data) // _ENTRY_BYTES)
-    ]
 
 
 def _propose_answer(reply: vault_pb2.ProposeReply) -> ProposeAnswer:

@@ -8,7 +8,7 @@ another writer left; before anything new they are finished, or proved dead by a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from holdfast.client.core.upload import Footing, standing_on
+from holdfast.client.core.upload import NO_MEMO, Footing, standing_on
 from holdfast.client.core.upload_events import Countersigned
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
@@ -24,7 +24,10 @@ from holdfast.protocol.units import NetworkId, VaultId
 
 @dataclass(frozen=True, slots=True)
 class HolderWord:
-    """What a holder says: its newest full receipt, what it countersigned since."""
+    """What a holder says: its newest full receipt, what it countersigned since.
+
+    Index -1 is nobody's: what this client itself kept.
+    """
 
     index: int
     full: FullReceipt | None
@@ -35,13 +38,15 @@ class HolderWord:
 class DealState:
     """The verified words of the holders that answered.
 
-    `pending` has, by holder, the head beyond the acknowledged one that it signed.
+    `pending` has, by holder, the head beyond the acknowledged one that it signed;
+    `informed` holders have the newest full receipt.
     """
 
     deal: Deal
     full: FullReceipt | None
     pending: Mapping[int, Countersigned]
     answered: frozenset[int]
+    informed: frozenset[int]
 
     @property
     def head(self) -> SignedHead | None:
@@ -52,6 +57,11 @@ class DealState:
     def sequence(self) -> int:
         """The newest acknowledged sequence; 0 before the first."""
         return self.full.head.value.sequence if self.full else 0
+
+    @property
+    def memo(self) -> bytes:
+        """The memo of the newest acknowledged head."""
+        return self.full.head.value.memo if self.full else NO_MEMO
 
     @property
     def is_certain(self) -> bool:
@@ -92,7 +102,12 @@ def deal_state(
             for index, said in pending.items()
             if said.head.value.sequence > reached
         },
-        frozenset(word.index for word in known),
+        frozenset(word.index for word in known if word.index >= 0),
+        frozenset(
+            word.index
+            for word in known
+            if word.full and word.full.head.value.sequence >= reached
+        ),
     )
 
 

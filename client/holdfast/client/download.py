@@ -1,0 +1,287 @@
+"""Downloading sealed chunks: the ChunkReader that restores read from.
+
+Several chunks are under way at once, each from the k holders that seem fastest, with
+spares when one lags. Every shard was verified before it is decoded.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from holdfast.client.core.errors import ChunkUnavailableError
+from holdfast.client.core.fetch import ChunkFetch, HolderScores
+from holdfast.client.deal_book import DealBook
+from holdfast.client.fetch_line import FetchLine, Shard
+from holdfast.client.network_errors import NetworkError
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.erasure import codec
+from holdfast.protocol.manifest import Manifest
+from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
+
+AHEAD_BYTES: Final = 96 * MIB
+_AHEAD_CHUNKS_MAX: Final = 32
+
+
+class TooFewHoldersError(ChunkUnavailableError):
+    """Fewer than k holders of a chunk's deal could bring their shard."""
+
+    def __init__(
+        self,
+        chunk: ChunkId,
+        deal: DealId,
+        needed: int,
+        came: int,
+        missing: Sequence[tuple[VaultId, str]],
+    ) -> None:
+        names = ", ".join(vault.hex()[:16] for vault, _ in missing)
+        super().__init__(
+            chunk,
+            f"{needed} holders of deal {deal.hex()[:16]} are needed and {came} "
+            f"answer; missing: {names}",
+        )
+        self.deal = deal
+        self.needed = needed
+        self.came = came
+        self.missing = tuple(missing)
+
+
+class ChunkUnlistedError(ChunkUnavailableError):
+    """No deal that can be read lists the chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    deal: DealId
+    length: int
+
+
+class _Source:
+    """A deal to read from: its lines and how its holders did lately."""
+
+    def __init__(self, book: DealBook, deal: Deal, pool: ThreadPoolExecutor) -> None:
+        self.deal = deal
+        self.scores = HolderScores(deal.n)
+        self.lines = [FetchLine(book, deal, index, pool) for index in range(deal.n)]
+
+
+class Download:
+    """A ChunkReader over the network; `read` and `prefetch` are for worker threads."""
+
+    def __init__(
+        self,
+        book: DealBook,
+        *,
+        ahead_bytes: int = AHEAD_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._book = book
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._ahead_bytes = ahead_bytes
+        self._pool = ThreadPoolExecutor(2, "holdfast-decode")
+        self._sources: dict[DealId, _Source] = {}
+        self._places: dict[ChunkId, _Place] = {}
+        self._unreadable: dict[DealId, str] = {}
+        self._tasks: dict[ChunkId, asyncio.Task[memoryview]] = {}
+        self._plan: tuple[ChunkId, ...] = ()
+        self._closed = False
+
+    def learn(self, deal: Deal, manifest: Manifest) -> None:
+        """Take note of the chunks of a deal."""
+        self._source(deal)
+        for entry in manifest.entries:
+            self._places[entry.chunk] = _Place(deal.id, entry.length)
+
+    def learn_chunks(self, deal: Deal, chunks: Sequence[tuple[ChunkId, int]]) -> None:
+        """Take note of chunks that were just acknowledged, with their lengths."""
+        self._source(deal)
+        for chunk, length in chunks:
+            self._places[chunk] = _Place(deal.id, length)
+
+    def cannot_read(self, deal: DealId, reason: str) -> None:
+        """Take note that a deal's chunks are not known, to say so if one is missed."""
+        self._unreadable[deal] = reason
+
+    def knows(self, chunk: ChunkId) -> bool:
+        """Return whether a deal lists the chunk."""
+        return chunk in self._places
+
+    def length(self, chunk: ChunkId) -> int:
+        """Return the ciphertext bytes of a known chunk."""
+        return self._places[chunk].length
+
+    def deal_of(self, chunk: ChunkId) -> DealId | None:
+        """Return the deal that lists a chunk."""
+        place = self._places.get(chunk)
+        return place.deal if place else None
+
+    async def close(self) -> None:
+        """Stop all downloads."""
+        self._closed = True
+        self._drop_tasks(keep=())
+        for source in self._sources.values():
+            for line in source.lines:
+                await line.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # For worker threads.
+
+    def read(self, chunk: ChunkId) -> memoryview:
+        """Return a chunk's ciphertext, or raise ChunkUnavailableError."""
+        future = asyncio.run_coroutine_threadsafe(self.get(chunk), self._loop)
+        return future.result()
+
+    def prefetch(self, chunks: Sequence[ChunkId]) -> None:
+        """Begin to fetch what will be read next."""
+        plan = tuple(chunks[:_AHEAD_CHUNKS_MAX])
+        self._loop.call_soon_threadsafe(self._follow, plan)
+
+    # On the event loop.
+
+    async def get(self, chunk: ChunkId) -> memoryview:
+        """Return a chunk's ciphertext, or raise ChunkUnavailableError."""
+        task = self._tasks.get(chunk)
+        if task is None:
+            task = self._begin(chunk)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._tasks.pop(chunk, None)
+            self._follow_plan()
+
+    def _begin(self, chunk: ChunkId) -> asyncio.Task[memoryview]:
+        task = asyncio.ensure_future(self._fetch(chunk))
+        task.add_done_callback(_look_at)
+        self._tasks[chunk] = task
+        return task
+
+    def _follow(self, plan: tuple[ChunkId, ...]) -> None:
+        self._plan = plan
+        self._drop_tasks(keep=plan)
+        self._follow_plan()
+
+    def _follow_plan(self) -> None:
+        if self._closed:
+            return
+        room = self._ahead_bytes - sum(self._weight(chunk) for chunk in self._tasks)
+        for chunk in self._plan:
+            if chunk not in self._places or chunk in self._tasks:
+                continue
+            room -= self._weight(chunk)
+            if room < 0:
+                return
+            self._begin(chunk)
+        self._plan = ()
+
+    def _weight(self, chunk: ChunkId) -> int:
+        place = self._places.get(chunk)
+        return place.length if place else 0
+
+    def _drop_tasks(self, keep: Sequence[ChunkId]) -> None:
+        for chunk in self._tasks.keys() - set(keep):
+            self._tasks.pop(chunk).cancel()
+
+    async def _fetch(self, chunk: ChunkId) -> memoryview:
+        place = self._places.get(chunk)
+        if place is None:
+            raise ChunkUnlistedError(chunk, self._why_unknown())
+        source = self._sources[place.deal]
+        order = source.scores.order(self._clock())
+        fetch = ChunkFetch(source.deal.k, order)
+        shards = await self._collect(source, chunk, fetch)
+        if not fetch.is_done:
+            deal = source.deal
+            missing = [
+                (deal.holders[index].vault, reason)
+                for index, reason in sorted(fetch.failures.items())
+            ]
+            raise TooFewHoldersError(
+                chunk, deal.id, deal.k, len(fetch.arrived), missing
+            )
+        return await self._loop.run_in_executor(
+            self._pool, _decode, source.deal, shards, place.length
+        )
+
+    def _why_unknown(self) -> str:
+        if not self._unreadable:
+            return "no deal lists it"
+        reasons = "; ".join(self._unreadable.values())
+        return f"no deal that can be read lists it ({reasons})"
+
+    async def _collect(
+        self, source: _Source, chunk: ChunkId, fetch: ChunkFetch
+    ) -> dict[int, Shard]:
+        shards: dict[int, Shard] = {}
+        waits: dict[asyncio.Task[Shard], int] = {}
+        deadlines: dict[int, float] = {}
+
+        def ask(indexes: list[int]) -> None:
+            now = self._clock()
+            for index in indexes:
+                line = source.lines[index]
+                waits[asyncio.ensure_future(line.fetch(chunk))] = index
+                deadlines[index] = now + source.scores.hedge_seconds(index)
+
+        started = self._clock()
+        ask(fetch.start())
+        try:
+            while waits and not (fetch.is_done or fetch.has_failed):
+                soonest = min(deadlines.values(), default=None)
+                now = self._clock()
+                timeout = None if soonest is None else max(soonest - now, 0.0)
+                done, _ = await asyncio.wait(
+                    waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    index = waits.pop(task)
+                    deadlines.pop(index, None)
+                    ask(self._judge(source, task, index, started, fetch, shards))
+                for index in _past(deadlines, self._clock()):
+                    del deadlines[index]
+                    ask(fetch.lags(index))
+        finally:
+            for task in waits:
+                task.cancel()
+        return shards
+
+    def _judge(
+        self,
+        source: _Source,
+        task: asyncio.Task[Shard],
+        index: int,
+        started: float,
+        fetch: ChunkFetch,
+        shards: dict[int, Shard],
+    ) -> list[int]:
+        now = self._clock()
+        try:
+            shards[index] = task.result()
+        except NetworkError as error:
+            source.scores.failed(index, now)
+            return fetch.failed(index, str(error))
+        source.scores.answered(index, now - started)
+        return fetch.came(index)
+
+    def _source(self, deal: Deal) -> _Source:
+        source = self._sources.get(deal.id)
+        if source is None:
+            source = self._sources[deal.id] = _Source(self._book, deal, self._pool)
+        return source
+
+
+def _past(deadlines: dict[int, float], now: float) -> list[int]:
+    return [index for index, deadline in deadlines.items() if deadline <= now]
+
+
+def _decode(deal: Deal, shards: dict[int, Shard], length: int) -> memoryview:
+    bodies = {index: shard.body for index, shard in shards.items()}
+    return codec(deal.k, deal.n).decode(bodies, length)
+
+
+def _look_at(task: asyncio.Task[memoryview]) -> None:
+    """Fetch the exception of a task that perhaps nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
