@@ -5,8 +5,8 @@ directories are known from the files beside them.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +21,10 @@ from holdfast.client.local_layout import (
     LocalVault,
 )
 from holdfast.client.local_programs import LocalPrograms
-from holdfast.ledger.network_file import NetworkFile
-from holdfast.ledger.port import Ledger, Listing, Tip
+from holdfast.ledger.network_file import SEEDS_MAX, NetworkFile, SeedVault
+from holdfast.ledger.port import Ledger, Listing
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.errors import HoldfastError
-from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import Grains
 from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2, vault_pb2_grpc
@@ -92,43 +91,62 @@ class NetworkStatus:
         )
 
 
+async def wait_for_ledger(
+    layout: LocalLayout, programs: LocalPrograms, seconds: float
+) -> None:
+    """Return when the ledger serves and its network file is written.
+
+    Raises ProgramFailedError when it ends, NotReadyError after `seconds`.
+    """
+
+    async def ready() -> None:
+        file = await _written_network_file(layout)
+        await _serving(file.endpoint, file.certificate)
+
+    await _while_running(programs, (LEDGER,), ready(), seconds)
+
+
 async def wait_until_ready(
-    layout: LocalLayout,
-    plan: LocalPlan,
-    programs: LocalPrograms,
-    seconds: float,
-    tell: Callable[[str], None],
+    layout: LocalLayout, plan: LocalPlan, programs: LocalPrograms, seconds: float
 ) -> None:
     """Return when all serve and clients find every vault in the registry.
 
     Raises ProgramFailedError when a process ends, NotReadyError after `seconds`.
     """
-    names = [LEDGER, *(vault.name for vault in plan.vaults)]
-    stage = "the ledger"
 
     async def ready() -> None:
-        nonlocal stage
-        file = await _network_file(layout)
-        await _serving(file.endpoint, file.certificate)
-        tell(f"the ledger serves on {file.endpoint}")
-        stage = "the vaults"
         async with asyncio.TaskGroup() as group:
             for vault in plan.vaults:
-                group.create_task(_vault_serving(layout, vault))
-        tell(f"{len(plan.vaults)} vaults serve")
-        stage = "the registry"
-        await _registered(file, plan)
+                group.create_task(
+                    _serving(vault.endpoint, layout.certificate(vault).read_bytes())
+                )
+        await _registered(NetworkFile.load(layout.ledger_file), plan)
 
+    names = (LEDGER, *(vault.name for vault in plan.vaults))
+    await _while_running(programs, names, ready(), seconds)
+
+
+async def _while_running(
+    programs: LocalPrograms,
+    names: Sequence[str],
+    ready: Coroutine[None, None, None],
+    seconds: float,
+) -> None:
+    """Wait for `ready` as long as all these processes run."""
+    waiting = asyncio.ensure_future(ready)
     try:
-        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-            watch = group.create_task(_watch(programs, names))
-            await ready()
-            watch.cancel()
+        async with asyncio.timeout(seconds):
+            while not (await asyncio.wait({waiting}, timeout=_LOOK_SECONDS))[0]:
+                for name in names:
+                    programs.check(name)
+        await waiting
     except TimeoutError as error:
         raise NotReadyError(
-            f"after {seconds:.0f} s {stage} of the network in {layout.directory} "
-            "is still not ready"
+            f"after {seconds:.0f} s {' and '.join(names[:3])} … are not ready yet"
         ) from error
+    finally:
+        waiting.cancel()
+        await asyncio.wait({waiting})
 
 
 async def status_of(
@@ -149,18 +167,20 @@ async def status_of(
     )
 
 
-async def _watch(programs: LocalPrograms, names: list[str]) -> None:
-    while True:
-        for name in names:
-            programs.check(name)
-        await asyncio.sleep(_LOOK_SECONDS)
+def write_network_file(layout: LocalLayout, plan: LocalPlan) -> None:
+    """Write what clients need: the ledger, and every vault as one to ask first."""
+    seeds = tuple(
+        SeedVault(vault.endpoint, layout.certificate(vault).read_bytes())
+        for vault in plan.vaults
+    )
+    file = NetworkFile.load(layout.ledger_file)
+    replace(file, seeds=seeds[:SEEDS_MAX]).save(layout.network_file)
 
 
-async def _network_file(layout: LocalLayout) -> NetworkFile:
-    path = layout.ledger / "network.json"
-    while not path.exists():
+async def _written_network_file(layout: LocalLayout) -> NetworkFile:
+    while not layout.ledger_file.exists():  # noqa: ASYNC110 # another process writes it
         await asyncio.sleep(_LOOK_SECONDS)
-    return NetworkFile.load(path)
+    return NetworkFile.load(layout.ledger_file)
 
 
 async def _serving(endpoint: str, certificate: bytes) -> None:
@@ -178,22 +198,18 @@ async def _serving(endpoint: str, certificate: bytes) -> None:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _vault_serving(layout: LocalLayout, vault: LocalVault) -> None:
-    certificate = (layout.vault(vault) / "tls.pem").read_bytes()
-    await _serving(vault.endpoint, certificate)
-
-
 async def _registered(file: NetworkFile, plan: LocalPlan) -> None:
-    ledger = await RemoteLedger.connect(file.endpoint, file.certificate)
+    ledger = await RemoteLedger.join(file)
     wanted = {bytes.fromhex(vault.vault) for vault in plan.vaults}
     try:
-        while not wanted <= await _listed(ledger, (await ledger.tip()).epoch):
+        while not wanted <= await _listed(ledger):  # noqa: ASYNC110 # it has no event
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
         await ledger.close()
 
 
-async def _listed(ledger: Ledger, epoch: int) -> set[bytes]:
+async def _listed(ledger: Ledger) -> set[bytes]:
+    epoch = (await ledger.tip()).epoch
     rows = (await ledger.registry(0)).vaults
     return {
         row.vault
@@ -207,7 +223,7 @@ async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> Ledger
     mark = programs.mark(LEDGER)
     pid = mark.pid if mark else None
     try:
-        file = NetworkFile.load(layout.ledger / "network.json")
+        file = NetworkFile.load(layout.ledger_file)
     except (HoldfastError, OSError):
         return LedgerStatus(pid, "", layout.ledger)
     silent = LedgerStatus(pid, file.endpoint, layout.ledger)
@@ -215,7 +231,7 @@ async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> Ledger
         return silent
     try:
         async with asyncio.timeout(_ASK_SECONDS):
-            ledger = await RemoteLedger.connect(file.endpoint, file.certificate)
+            ledger = await RemoteLedger.join(file)
             try:
                 tip = await ledger.tip()
                 settlement = await ledger.settlement()
@@ -241,7 +257,7 @@ async def _vault_status(
     if mark is None:
         return VaultStatus(vault, None, directory, "stopped")
     try:
-        said = await _describe(vault.endpoint, (directory / "tls.pem").read_bytes())
+        said = await _describe(vault.endpoint, layout.certificate(vault).read_bytes())
     except (grpc.aio.AioRpcError, OSError):
         return VaultStatus(vault, mark.pid, directory, "silent")
     return VaultStatus(

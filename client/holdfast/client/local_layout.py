@@ -68,6 +68,15 @@ class LocalLayout:
         """The ledger's directory."""
         return self.directory / "ledger"
 
+    @property
+    def ledger_file(self) -> Path:
+        """The network file that the ledger writes."""
+        return self.ledger / "network.json"
+
+    def certificate(self, vault: LocalVault) -> Path:
+        """Return where a vault's TLS certificate is."""
+        return self.vault(vault) / "tls.pem"
+
     def vault(self, vault: LocalVault) -> Path:
         """Return a vault's directory."""
         return self.numbered(vault.number)

@@ -17,7 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from holdfast.client.local_health import NetworkStatus, status_of, wait_until_ready
+from holdfast.client.local_health import (
+    NetworkStatus,
+    status_of,
+    wait_for_ledger,
+    wait_until_ready,
+    write_network_file,
+)
 from holdfast.client.local_layout import (
     LEDGER,
     LocalLayout,
@@ -99,13 +105,14 @@ class LocalNetwork:
         """
         with self._locked():
             plan = await self._made(vaults, epoch_seconds, quota_bytes)
-            names = [LEDGER, *(vault.name for vault in plan.vaults)]
-            started = [name for name in names if self.programs.start(name)]
-            if started:
-                self._tell(f"started {', '.join(started)}")
-            await wait_until_ready(
-                self.layout, plan, self.programs, ready_seconds, self._tell
-            )
+            write_network_file(self.layout, plan)
+            started = [self.programs.start(vault.name) for vault in plan.vaults]
+            if any(started):
+                self._tell(f"started {sum(started)} of {len(started)} vaults")
+            else:
+                self._tell("every vault runs already")
+            await wait_until_ready(self.layout, plan, self.programs, ready_seconds)
+            self._tell(f"{len(plan.vaults)} vaults serve and are registered")
         return await self.status()
 
     async def status(self) -> NetworkStatus:
@@ -130,14 +137,12 @@ class LocalNetwork:
             return vault, self.programs.stop(vault.name, kill=kill)
 
     async def start_vault(self, prefix: str) -> tuple[LocalVault, bool]:
-        """Start one vault and wait until it serves; return it and whether it was down."""
+        """Start one vault and wait until it serves; tell whether it was down."""
         with self._locked():
             vault = self.found(prefix)
             started = self.programs.start(vault.name)
             only = replace(self.plan(), vaults=(vault,))
-            await wait_until_ready(
-                self.layout, only, self.programs, READY_SECONDS, self._tell
-            )
+            await wait_until_ready(self.layout, only, self.programs, READY_SECONDS)
             return vault, started
 
     def down(self, *, delete: bool = False) -> int:
@@ -182,6 +187,7 @@ class LocalNetwork:
                 f"{plan.epoch_seconds} s for good"
             )
         self.programs.start(LEDGER)
+        await wait_for_ledger(self.layout, self.programs, READY_SECONDS)
         wanted = vaults or len(plan.vaults) or VAULTS_DEFAULT
         while len(plan.vaults) < wanted:
             # The first vault is the one that the others hear of the rest from.
@@ -226,12 +232,12 @@ class LocalNetwork:
             # Half made by a command that was killed: it never ran, it holds nothing.
             shutil.rmtree(directory)
         seeds = [
-            f"--seed-peer={seed.endpoint}={self.layout.vault(seed) / 'tls.pem'}"
+            f"--seed-peer={seed.endpoint}={self.layout.certificate(seed)}"
             for seed in plan.vaults[:_SEEDS]
         ]
         said = await run_once(
             *("holdfast-vault", "init", "--dir", str(directory), "--json"),
-            *("--network", str(self.layout.ledger / "network.json")),
+            *("--network", str(self.layout.ledger_file)),
             *("--quota", str(plan.quota_bytes), "--endpoint", endpoint, *seeds),
         )
         return LocalVault(number, json.loads(said)["vault"], endpoint)
