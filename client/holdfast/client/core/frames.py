@@ -54,7 +54,7 @@ class Frame:
 
 
 class Framer:
-    """Blobs in, frames out, in the same order."""
+    """Blobs in, frames out; a large blob overtakes the small ones still collected."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
