@@ -19,6 +19,7 @@ from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.record import VaultRecord
 from holdfast.protocol.repair import SignedSiblingRequest
 from holdfast.protocol.units import DealId, NetworkId, VaultId
+from holdfast.vault.core.challenged import WantedLeaf as WantedLeaf  # noqa: PLC0414 # part of this port
 
 
 class Clock(Protocol):
@@ -27,18 +28,6 @@ class Clock(Protocol):
     def now(self) -> float:
         """Return seconds since 1970."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class WantedLeaf:
-    """One challenged leaf: byte `offset` of the manifest byte space of an entry.
-
-    `entry` counts in the answer's entry proofs.
-    """
-
-    entry: int
-    held: Entry
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)

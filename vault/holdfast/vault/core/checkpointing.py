@@ -1,0 +1,274 @@
+"""Our own checkpoints: signed once an epoch, offered to the neighbours, standing.
+
+waiting → taking → offering → standing, anew for each epoch. A checkpoint that no
+majority acknowledges lapses; then the one before it goes on standing. It never
+signs two checkpoints of one epoch, whatever is restored from whichever disk.
+"""
+
+from enum import Enum
+from typing import Final
+
+from holdfast.protocol.checkpoint import (
+    ACKNOWLEDGEMENT,
+    CHECKPOINT,
+    Acknowledgement,
+    Checkpoint,
+    Signature,
+    StandingCheckpoint,
+    StorageCertificate,
+    checkpoint_of,
+)
+from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.keys import verify
+from holdfast.protocol.placement import majority
+from holdfast.protocol.units import Digest, VaultId
+from holdfast.vault.core.declared import Declared, Stood, change_between
+from holdfast.vault.core.effects import Call, Effect, Log, Save, TakeEntries, WakeAt
+from holdfast.vault.core.events import EntriesTaken
+from holdfast.vault.core.messages import (
+    Acknowledged,
+    BaseUnknown,
+    OfferCheckpoint,
+)
+from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.outbox import Outbox
+from holdfast.vault.core.recollection import Recollection, disk_is_old
+from holdfast.vault.core.refusals import Refusal
+from holdfast.vault.core.saved import CheckpointSigned, CheckpointStands, Restored
+from holdfast.vault.core.timing import call_seconds, offer_start, retry_seconds
+
+STOOD_MAX: Final = 3
+
+
+class Stage(Enum):
+    """How far the checkpoint of one epoch is."""
+
+    WAITING = "waiting"
+    TAKING = "taking"
+    OFFERING = "offering"
+    STANDING = "standing"
+
+
+TRANSITIONS: Final = {
+    Stage.WAITING: {Stage.TAKING, Stage.OFFERING},
+    Stage.TAKING: {Stage.WAITING, Stage.OFFERING},
+    Stage.OFFERING: {Stage.WAITING, Stage.STANDING},
+    Stage.STANDING: {Stage.WAITING},
+}
+"""Which stage may follow which; from a saved checkpoint, offering goes on at once."""
+
+
+class Checkpointing:
+    """The machine of our own checkpoints."""
+
+    def __init__(self, me: Myself, restored: Restored) -> None:
+        self._me = me
+        self._stage = Stage.WAITING
+        self._epoch = -1
+        self._signed = restored.signed
+        self._stood = list(restored.stood)
+        self._acknowledged: dict[VaultId, bytes] = {}
+        self._group: tuple[VaultId, ...] = ()
+        self._outbox = Outbox((), 1.0)
+        self._bases: dict[VaultId, Declared] = {}
+        self.recollection = Recollection(me)
+        self._certificate: StorageCertificate | None = None
+        self._warned_epoch = -1
+
+    @property
+    def stage(self) -> Stage:
+        """How far the checkpoint of the coming epoch is."""
+        return self._stage
+
+    @property
+    def last_signed_epoch(self) -> int:
+        """The newest epoch for which we, or an earlier life of ours, signed."""
+        return max(self._own_epoch(), self.recollection.newest_epoch)
+
+    def standing_for(self, epoch: int) -> Stood | None:
+        """Return the newest checkpoint that stands in `epoch`."""
+        fitting = [stood for stood in self._stood if stood.epoch <= epoch]
+        return fitting[-1] if fitting else None
+
+    def certified(self, certificate: StorageCertificate) -> None:
+        """Take the newest certificate, which goes along with the next offer."""
+        self._certificate = certificate
+
+    def step(self, now: float) -> list[Effect]:
+        """Do what the time and the ledger now allow."""
+        coming = self._me.epoch_at(now) + 1
+        if self._epoch < coming:
+            effects = self._lapse()
+            self._turn(coming)
+        else:
+            effects = []
+        effects += self.recollection.step(now)
+        if self._stage is Stage.WAITING:
+            return effects + self._begin(now)
+        return effects + self._offer(now)
+
+    def take(self, event: EntriesTaken) -> list[Effect]:
+        """Sign the checkpoint of what is held, save it, and offer it."""
+        if self._stage is not Stage.TAKING or event.epoch != self._epoch:
+            return []
+        if self._is_late(event.now):
+            return []
+        heads = {signed.value.deal: signed for signed in event.heads}
+        declared = Declared(event.entries, heads)
+        value = checkpoint_of(self._me.id, self._epoch, event.entries)
+        signed = CHECKPOINT.sign(value, self._me.network, self._me.pair)
+        self._signed = CheckpointSigned(signed, declared)
+        effects: list[Effect] = [Save(self._signed)]
+        return effects + self._start_offering(event.now)
+
+    def acknowledged(
+        self, now: float, peer: VaultId, request: OfferCheckpoint, reply: object
+    ) -> list[Effect]:
+        """Count a neighbour's acknowledgement, or send it all entries."""
+        if request.checkpoint.value.epoch != self._epoch or self._is_late(now):
+            return []
+        match reply:
+            case BaseUnknown():
+                if self._bases.pop(peer, None) is None:
+                    self._outbox.fail(peer, now)
+                    return self._wake()
+                self._outbox.add(peer, now)
+                return self._offer(now)
+            case Acknowledged(signature) if self._holds(peer, signature):
+                self._outbox.settle(peer)
+                assert self._signed
+                self._bases[peer] = self._signed.declared
+                self._acknowledged[peer] = signature
+                return self._stand()
+            case _:
+                self._outbox.settle(peer)
+                return [_log("a neighbour sent a wrong acknowledgement", peer)]
+
+    def refused(
+        self, now: float, peer: VaultId, kind: Refusal | None, reason: str
+    ) -> list[Effect]:
+        """Ask the neighbour again, unless it refused for good."""
+        if kind is None or kind.passing:
+            self._outbox.fail(peer, now)
+            return self._wake()
+        self._outbox.settle(peer)
+        return [_log("a neighbour refused our checkpoint", peer, reason=reason)]
+
+    def offer_for(self, peer: VaultId) -> OfferCheckpoint:
+        """Return the offer with what changed since this neighbour's base."""
+        assert self._signed
+        base, declared = self._bases.get(peer), self._signed.declared
+        change = change_between(base.entries if base else None, declared.entries)
+        deals = [entry.deal for entry in change.changed.items]
+        heads = tuple(declared.heads[deal] for deal in deals if deal in declared.heads)
+        return OfferCheckpoint(
+            self._signed.checkpoint,
+            base.root if base else None,
+            change.changed,
+            change.removed,
+            heads,
+            self._certificate,
+        )
+
+    def _turn(self, epoch: int) -> None:
+        self._epoch, self._stage = epoch, Stage.WAITING
+        self._acknowledged, self._outbox = {}, Outbox((), 1.0)
+        self._group = ()
+
+    def _lapse(self) -> list[Effect]:
+        if self._stage is not Stage.OFFERING:
+            return []
+        fields = {"epoch": self._epoch, "acknowledgements": len(self._acknowledged)}
+        return [Log("a checkpoint lapsed; the one before stands", fields, True)]
+
+    def _begin(self, now: float) -> list[Effect]:
+        begin = offer_start(self._me.params, self._epoch, self._me.id)
+        if now < begin:
+            return [WakeAt(begin)]
+        self._group = self._me.ledger.group(self._me.id, self._epoch)
+        if not self._group:
+            return []
+        if self.recollection.is_open(now):
+            return [WakeAt(self.recollection.ends_seconds)]
+        if self._own_epoch() == self._epoch:
+            return self._start_offering(now)
+        if (known := self.recollection.newest_epoch) >= self._epoch:
+            return self._warn_once(disk_is_old(self._own_epoch(), known))
+        self._move(Stage.TAKING)
+        return [TakeEntries(self._epoch)]
+
+    def _start_offering(self, now: float) -> list[Effect]:
+        self._move(Stage.OFFERING)
+        self._outbox = Outbox(self._group, retry_seconds(self._me.params))
+        for stranger in set(self._bases) - set(self._group):
+            del self._bases[stranger]
+        return self._offer(now)
+
+    def _offer(self, now: float) -> list[Effect]:
+        if self._stage not in {Stage.OFFERING, Stage.STANDING}:
+            return []
+        left = self._me.params.epoch_start(self._epoch) - now
+        seconds = max(min(call_seconds(self._me.params), left), 0.1)
+        calls = [
+            Call(peer, self.offer_for(peer), seconds) for peer in self._outbox.due(now)
+        ]
+        return [*calls, *self._wake()]
+
+    def _wake(self) -> list[Effect]:
+        due = self._outbox.next_due()
+        return [] if due is None else [WakeAt(due)]
+
+    def _stand(self) -> list[Effect]:
+        needed = majority(len(self._group))
+        if self._stage is not Stage.OFFERING or len(self._acknowledged) < needed:
+            return []
+        assert self._signed
+        self._move(Stage.STANDING)
+        first = list(self._acknowledged.items())[:needed]
+        signatures = tuple(Signature(peer, signature) for peer, signature in first)
+        standing = StandingCheckpoint(self._signed.checkpoint, signatures)
+        self._stood.append(Stood(standing, self._signed.declared))
+        del self._stood[:-STOOD_MAX]
+        return [Save(CheckpointStands(standing))]
+
+    def _warn_once(self, warning: Log) -> list[Effect]:
+        if self._warned_epoch == self._epoch:
+            return []
+        self._warned_epoch = self._epoch
+        return [warning]
+
+    def _own_epoch(self) -> int:
+        return self._signed.checkpoint.value.epoch if self._signed else -1
+
+    def _is_late(self, now: float) -> bool:
+        return now >= self._me.params.epoch_start(self._epoch)
+
+    def _holds(self, peer: VaultId, signature: bytes) -> bool:
+        key = self._me.ledger.identities().get(peer)
+        if key is None or peer not in self._group or self._signed is None:
+            return False
+        message = acknowledgement_message(self._me, self._signed.checkpoint.value)
+        return _fits(key, message, signature)
+
+    def _move(self, stage: Stage) -> None:
+        assert stage in TRANSITIONS[self._stage], (self._stage, stage)
+        self._stage = stage
+
+
+def acknowledgement_message(me: Myself, checkpoint: Checkpoint) -> bytes:
+    """Return what a neighbour signs to acknowledge a checkpoint."""
+    digest: Digest = checkpoint.digest()
+    said = Acknowledgement(checkpoint.vault, checkpoint.epoch, digest)
+    return ACKNOWLEDGEMENT.message(said, me.network)
+
+
+def _fits(key: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        verify(key, message, signature)
+    except ProtocolError:
+        return False
+    return True
+
+
+def _log(text: str, peer: VaultId, **fields: object) -> Log:
+    return Log(text, {"peer": peer.hex(), **fields}, warning=True)

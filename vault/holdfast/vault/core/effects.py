@@ -1,0 +1,158 @@
+"""What the audit side orders: the driver carries these out, in this order.
+
+`Save` effects of one turn are made durable before any other effect leaves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from holdfast.ledger.core.operations import Operation
+from holdfast.protocol.answer import Answer
+from holdfast.protocol.checkpoint import Entries, Entry
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.signing import Signed
+from holdfast.protocol.units import DealId, VaultId
+from holdfast.vault.core import messages
+from holdfast.vault.core.challenged import WantedLeaf
+from holdfast.vault.core.events import Peer
+from holdfast.vault.core.judgement import Question
+from holdfast.vault.core.refusals import Refusal
+from holdfast.vault.core.saved import Saved
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Make this durable before anything else leaves."""
+
+    saved: Saved
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Report `Woken` at this second."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ask a peer, giving up after `seconds`; report `Replied` or `Unanswered`."""
+
+    peer: Peer
+    request: messages.Request
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer what was asked under `token`."""
+
+    token: int
+    reply: messages.Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Refuse what was asked under `token`."""
+
+    token: int
+    kind: Refusal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeEntries:
+    """Report what is held now as `EntriesTaken`, for the checkpoint of `epoch`."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLeaves:
+    """Read these leaves and report `LeavesRead`."""
+
+    epoch: int
+    wanted: tuple[WantedLeaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealAnswer:
+    """Sign our answer, judge it as a neighbour would, and report `AnswerSealed`."""
+
+    answer: Answer
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAnswer:
+    """Judge a neighbour's answer and report `AnswerChecked`."""
+
+    token: int
+    answer: Signed[Answer]
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAnswer:
+    """Keep an answer for auditors; nothing waits for it."""
+
+    answer: Signed[Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """A checkpoint with these entries was answered: older bytes may go."""
+
+    entries: Entries
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildMissing:
+    """Rebuild what `entry` declares missing and report `MissingRebuilt`."""
+
+    deal: Deal
+    entry: Entry
+    requests: Mapping[VaultId, SignedSiblingRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class FindDeals:
+    """Ask the ledger for deals that are not mirrored; report `DealsFound`."""
+
+    deals: tuple[DealId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Submit an operation with the vault's account; report `OperationEnded`."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Tell the operator; `fields` go beside the message."""
+
+    message: str
+    fields: Mapping[str, object]
+    warning: bool = False
+
+
+Effect = (
+    Save
+    | WakeAt
+    | Call
+    | Reply
+    | Refuse
+    | TakeEntries
+    | ReadLeaves
+    | SealAnswer
+    | CheckAnswer
+    | KeepAnswer
+    | LetGo
+    | RebuildMissing
+    | FindDeals
+    | Submit
+    | Log
+)

@@ -1,0 +1,163 @@
+"""What happens to a vault's audit side: facts, each with the second it was learned."""
+
+from dataclasses import dataclass
+
+from holdfast.ledger.core.operations import Operation
+from holdfast.protocol.answer import Answer, LeafProof
+from holdfast.protocol.checkpoint import Entries
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.manifest import SignedHead
+from holdfast.protocol.record import SignedRecord
+from holdfast.protocol.signing import Signed
+from holdfast.protocol.units import DealId, VaultId
+from holdfast.vault.core.messages import Reply, Request
+from holdfast.vault.core.refusals import Refusal
+
+Peer = VaultId | int
+"""A vault, or the place of a seed endpoint in the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Time has passed; `entropy` are 32 fresh random bytes."""
+
+    now: float
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAdvanced:
+    """The ledger's mirror has taken in something new."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A peer asks; the reply or refusal goes back under the same token."""
+
+    now: float
+    token: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """A peer replied to a request of ours."""
+
+    now: float
+    peer: Peer
+    request: Request
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A peer refused a request of ours; without a kind, it could not be reached."""
+
+    now: float
+    peer: Peer
+    request: Request
+    kind: Refusal | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The newest full receipt of a deal: its head's sequence, its youngest epoch."""
+
+    deal: DealId
+    sequence: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesTaken:
+    """What the vault holds now, with the signed heads and dated full receipts."""
+
+    now: float
+    epoch: int
+    entries: Entries
+    heads: tuple[SignedHead, ...]
+    dated: tuple[Dated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeavesRead:
+    """The challenged leaves of `epoch`; None for one that is damaged or gone."""
+
+    now: float
+    epoch: int
+    leaves: tuple[LeafProof | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSealed:
+    """Our answer is signed and verified, or `fault` says why it would not hold."""
+
+    now: float
+    epoch: int
+    answer: Signed[Answer]
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChecked:
+    """A neighbour's answer was verified; `fault` says what is wrong with it."""
+
+    now: float
+    token: int
+    answer: Signed[Answer]
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRebuilt:
+    """An attempt to rebuild one deal's missing shards ended."""
+
+    now: float
+    deal: DealId
+    shards: int
+
+
+@dataclass(frozen=True, slots=True)
+class DealsFound:
+    """The ledger was asked for deals not mirrored; `deals` are those it knows."""
+
+    now: float
+    asked: tuple[DealId, ...]
+    deals: tuple[Deal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEnded:
+    """The ledger applied our operation, or `fault` says why not."""
+
+    now: float
+    operation: Operation
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMade:
+    """We have a new record of ourselves to spread."""
+
+    now: float
+    record: SignedRecord
+
+
+Event = (
+    Woken
+    | RecordMade
+    | LedgerAdvanced
+    | Asked
+    | Replied
+    | Unanswered
+    | EntriesTaken
+    | LeavesRead
+    | AnswerSealed
+    | AnswerChecked
+    | MissingRebuilt
+    | DealsFound
+    | OperationEnded
+)

@@ -1,0 +1,199 @@
+"""What a vault knows of the ledger: pure look-ups over what the mirror brought.
+
+Everything here is a function of the ledger's own order, so two vaults that have
+followed it equally far give equal answers.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from holdfast.ledger.core.membership import registry_at
+from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
+from holdfast.protocol import placement
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.settlement import Certificate
+from holdfast.protocol.units import DealId, Digest, NetworkId, VaultId
+
+BEACONS_MAX: Final = 4096
+GROUPS_MAX: Final = 8192
+WISHES_MAX: Final = 4096
+_NOWHERE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerNews:
+    """Rows that changed on the ledger up to `sequence`, when it was in `epoch`."""
+
+    sequence: int
+    epoch: int
+    beacons: tuple[Beacon, ...] = ()
+    vaults: tuple[RegisteredVault, ...] = ()
+    deals: tuple[Deal, ...] = ()
+    settlement: Certificate | None = None
+
+
+class LedgerState:
+    """The registry, the beacons, the deals of followed vaults, the settlement."""
+
+    def __init__(self, params: NetworkParams) -> None:
+        self.params = params
+        self.sequence = _NOWHERE
+        self.epoch = _NOWHERE
+        self.settlement: Certificate | None = None
+        self._beacons: dict[int, Digest] = {}
+        self._rows: dict[VaultId, RegisteredVault] = {}
+        self._identities: dict[VaultId, bytes] = {}
+        self._deals: dict[DealId, Deal] = {}
+        self._held: dict[VaultId, set[DealId]] = {}
+        self._followed: set[VaultId] = set()
+        self.wished: set[VaultId] = set()
+        self._registries: dict[int, tuple[VaultId, ...]] = {}
+        self._groups: dict[tuple[VaultId, int], tuple[VaultId, ...]] = {}
+
+    @property
+    def network_id(self) -> NetworkId:
+        """The network's id."""
+        return self.params.network_id
+
+    def absorb(self, news: LedgerNews) -> None:
+        """Take in changed rows; repeats do no harm."""
+        self.sequence = max(self.sequence, news.sequence)
+        self.epoch = max(self.epoch, news.epoch)
+        for beacon in news.beacons:
+            self._beacons[beacon.epoch] = beacon.value
+        while len(self._beacons) > BEACONS_MAX:
+            del self._beacons[min(self._beacons)]
+        if news.vaults:
+            self._registries.clear()
+            self._groups.clear()
+        for row in news.vaults:
+            self._rows[row.vault] = row
+            self._identities[row.vault] = row.identity_key
+        for deal in news.deals:
+            self._take_deal(deal)
+        if news.settlement and news.settlement.statement.period > self.settled_period:
+            self.settlement = news.settlement
+
+    def forget_deals(self, deals: Iterable[DealId]) -> None:
+        """Drop deals that nobody needs any more."""
+        for deal in deals:
+            gone = self._deals.pop(deal, None)
+            for holder in gone.holders if gone else ():
+                self._held.get(holder.vault, set()).discard(deal)
+
+    @property
+    def settled_period(self) -> int:
+        """The newest settled period, or −1 before the first."""
+        return self.settlement.statement.period if self.settlement else _NOWHERE
+
+    def beacon(self, epoch: int) -> Digest | None:
+        """Return an epoch's beacon, if it has one and it is known."""
+        return self._beacons.get(epoch)
+
+    def newest_beacon(self) -> int:
+        """Return the newest epoch whose beacon is known, or −1."""
+        return max(self._beacons, default=_NOWHERE)
+
+    def row(self, vault: VaultId) -> RegisteredVault | None:
+        """Return a vault's row of the registry."""
+        return self._rows.get(vault)
+
+    def is_active(self, vault: VaultId) -> bool:
+        """Return whether a vault is listed and neither leaving nor thrown out."""
+        row = self._rows.get(vault)
+        return row is not None and row.listing is Listing.ACTIVE
+
+    def vaults(self) -> tuple[VaultId, ...]:
+        """Return every vault ever registered."""
+        return tuple(self._rows)
+
+    def identities(self) -> Mapping[VaultId, bytes]:
+        """Return the Ed25519 key of every vault ever registered."""
+        return self._identities
+
+    def registry(self, epoch: int) -> tuple[VaultId, ...]:
+        """Return Registry(epoch) in order of registration."""
+        known = self._registries.get(epoch)
+        if known is None:
+            rows = registry_at(self._rows.values(), epoch)
+            known = tuple(row.vault for row in rows)
+            if len(self._registries) > 256:
+                self._registries.clear()
+            self._registries[epoch] = known
+        return known
+
+    def period_beacon(self, period: int, before: int) -> Digest | None:
+        """Return the beacon that draws for a period, seen from epoch `before`.
+
+        It is that of the period's first epoch before `before` that is not void.
+        """
+        first = self.params.first_epoch(period)
+        end = min(before, first + self.params.period_epochs)
+        for epoch in range(first, end):
+            if (value := self._beacons.get(epoch)) is not None:
+                return value
+        return None
+
+    def group(self, vault: VaultId, epoch: int) -> tuple[VaultId, ...]:
+        """Return who acknowledges and votes for `vault` in `epoch`.
+
+        Empty while the ledger was not followed into epoch − 1, which fixes it.
+        """
+        if self.epoch < epoch - 1 or epoch < 1:
+            return ()
+        key = (vault, epoch)
+        if (known := self._groups.get(key)) is not None:
+            return known
+        drawn = self.period_beacon(self.params.period_of(epoch - 1), epoch)
+        registry = self.registry(epoch)
+        if drawn is None or vault not in registry:
+            return ()
+        group = placement.neighbours(registry, vault, drawn, self.params.group_size)
+        if len(self._groups) > GROUPS_MAX:
+            self._groups.clear()
+        self._groups[key] = group
+        return group
+
+    def committee(self, period: int) -> tuple[VaultId, ...]:
+        """Return the period's committee by rank; empty before it is drawn."""
+        first = self.params.first_epoch(period)
+        drawn = self._beacons.get(first)
+        if self.epoch < first or drawn is None:
+            return ()
+        registry = self.registry(first)
+        return placement.committee(registry, drawn, self.params.committee_size)
+
+    def deal(self, deal: DealId) -> Deal | None:
+        """Return a deal if it is mirrored."""
+        return self._deals.get(deal)
+
+    def deals_held(self, vault: VaultId) -> tuple[Deal, ...]:
+        """Return the mirrored deals that name `vault` as a holder, by id."""
+        return tuple(self._deals[deal] for deal in sorted(self._held.get(vault, ())))
+
+    def follows(self, vault: VaultId) -> bool:
+        """Return whether all deals of a vault are mirrored; if not, wish for them."""
+        if vault in self._followed:
+            return True
+        if len(self.wished) < WISHES_MAX:
+            self.wished.add(vault)
+        return False
+
+    def followed(self, vaults: Iterable[VaultId]) -> None:
+        """Note that all deals of these vaults are mirrored from now on."""
+        self._followed.update(vaults)
+        self.wished -= self._followed
+
+    def deals(self) -> tuple[Deal, ...]:
+        """Return every mirrored deal."""
+        return tuple(self._deals.values())
+
+    def _take_deal(self, deal: Deal) -> None:
+        before = self._deals.get(deal.id)
+        for holder in before.holders if before else ():
+            self._held.get(holder.vault, set()).discard(deal.id)
+        self._deals[deal.id] = deal
+        for holder in deal.holders:
+            self._held.setdefault(holder.vault, set()).add(deal.id)

@@ -1,0 +1,194 @@
+"""What vaults say to each other, as values; `network_codec` knows their wire form."""
+
+from dataclasses import dataclass
+
+from holdfast.protocol.answer import Answer
+from holdfast.protocol.checkpoint import (
+    Entries,
+    SignedCheckpoint,
+    StorageCertificate,
+)
+from holdfast.protocol.manifest import SignedHead
+from holdfast.protocol.receipt import FullReceipt
+from holdfast.protocol.record import SignedRecord
+from holdfast.protocol.settlement import Statement, TotalProof, Totals
+from holdfast.protocol.signing import Signed
+from holdfast.protocol.units import DealId, Digest, VaultId
+
+
+@dataclass(frozen=True, slots=True)
+class Gossip:
+    """The records that the caller knows, by sequence, and some that it pushes.
+
+    `known` is sorted by vault. With `push_only`, nothing is wanted back.
+    """
+
+    known: tuple[tuple[VaultId, int], ...]
+    records: tuple[SignedRecord, ...] = ()
+    push_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GossipReply:
+    """Records that the caller lacks, and vaults whose records it should push."""
+
+    records: tuple[SignedRecord, ...]
+    wanted: tuple[VaultId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCheckpoint:
+    """A checkpoint with what changed since the entries whose root is `base`.
+
+    Without a base, `changed` are all entries. `heads` are those of `changed`.
+    """
+
+    checkpoint: SignedCheckpoint
+    base: Digest | None
+    changed: Entries
+    removed: tuple[DealId, ...]
+    heads: tuple[SignedHead, ...]
+    certificate: StorageCertificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The neighbour's signature of the acknowledgement."""
+
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUnknown:
+    """The neighbour does not know the base: it needs all entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitAnswer:
+    """The answer of an epoch."""
+
+    answer: Signed[Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """The neighbour's signature of its vote."""
+
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ShowReceipt:
+    """A full receipt that checkpoints must not fall behind."""
+
+    receipt: FullReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Taken, nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskLastCheckpoint:
+    """Asks for the newest acknowledged checkpoint of a vault."""
+
+    vault: VaultId
+
+
+@dataclass(frozen=True, slots=True)
+class LastCheckpoint:
+    """That checkpoint, or None."""
+
+    checkpoint: SignedCheckpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Certify:
+    """Certificates, and the entries of every checkpoint that they name."""
+
+    certificates: tuple[StorageCertificate, ...]
+    entries: tuple[Entries, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Counted:
+    """Names one certificate that a settlement counts."""
+
+    vault: VaultId
+    epoch: int
+    checkpoint: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeSettlement:
+    """A statement, its proposer's BLS signature, and what the statement counts."""
+
+    statement: Statement
+    signer: VaultId
+    signature: bytes
+    counted: tuple[Counted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementReply:
+    """A member's BLS signature, or what keeps it from signing."""
+
+    signature: bytes | None = None
+    lacking: tuple[Counted, ...] = ()
+    omitted: Certify | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskTotals:
+    """Asks for all totals of one period's settlement."""
+
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsOf:
+    """All totals of one period's settlement."""
+
+    period: int
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class AskProof:
+    """Asks for the proof of one total of the newest settlement."""
+
+    party: int
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The leaf with its proof, or the leaves beside the place of an absent one."""
+
+    period: int
+    proofs: tuple[TotalProof, ...]
+
+
+Request = (
+    Gossip
+    | OfferCheckpoint
+    | SubmitAnswer
+    | ShowReceipt
+    | AskLastCheckpoint
+    | Certify
+    | ProposeSettlement
+    | AskTotals
+    | AskProof
+)
+Reply = (
+    GossipReply
+    | Acknowledged
+    | BaseUnknown
+    | Voted
+    | Noted
+    | LastCheckpoint
+    | SettlementReply
+    | TotalsOf
+    | Proven
+)

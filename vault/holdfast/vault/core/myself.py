@@ -1,0 +1,41 @@
+"""Who this vault is, and the ledger as it knows it: what every machine is given."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from holdfast.protocol.keys import NodeKeys, SigningPair
+from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.units import NetworkId, VaultId
+from holdfast.vault.core.ledger_state import LedgerState
+
+
+@dataclass(frozen=True)
+class Myself:
+    """The vault's keys beside the ledger's state."""
+
+    keys: NodeKeys
+    ledger: LedgerState
+
+    @cached_property
+    def id(self) -> VaultId:
+        """The vault's id."""
+        return self.keys.vault_id
+
+    @property
+    def pair(self) -> SigningPair:
+        """The identity key."""
+        return self.keys.identity
+
+    @property
+    def params(self) -> NetworkParams:
+        """The network's parameters."""
+        return self.ledger.params
+
+    @property
+    def network(self) -> NetworkId:
+        """The network's id."""
+        return self.ledger.network_id
+
+    def epoch_at(self, now: float) -> int:
+        """Return the epoch at a second."""
+        return self.params.epoch_at(now)

@@ -1,0 +1,62 @@
+"""Whom one request still has to reach, and when to ask each of them again."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from holdfast.protocol.units import VaultId
+
+TRIES_MAX: Final = 64
+_IN_FLIGHT: Final = float("inf")
+
+
+class Outbox:
+    """The peers that have not answered yet; each is asked a bounded number of times."""
+
+    def __init__(self, peers: Iterable[VaultId], wait_seconds: float) -> None:
+        self._wait = wait_seconds
+        self._next = dict.fromkeys(peers, 0.0)
+        self._tries = dict.fromkeys(self._next, 0)
+
+    def __len__(self) -> int:
+        return len(self._next)
+
+    def __contains__(self, peer: object) -> bool:
+        return peer in self._next
+
+    def due(self, now: float, at_most: int = 1 << 16) -> tuple[VaultId, ...]:
+        """Return the peers to ask now, with no more than `at_most` in flight.
+
+        They are in flight until they are settled or failed.
+        """
+        flying = sum(at == _IN_FLIGHT for at in self._next.values())
+        ready = [peer for peer, at in self._next.items() if at <= now]
+        due = tuple(ready[: max(at_most - flying, 0)])
+        for peer in due:
+            self._next[peer] = _IN_FLIGHT
+            self._tries[peer] += 1
+        return due
+
+    def settle(self, peer: VaultId) -> bool:
+        """Cross a peer off; return whether it was still open."""
+        return self._next.pop(peer, None) is not None
+
+    def add(self, peer: VaultId, now: float) -> None:
+        """Ask a peer as soon as possible, whether it answered before or not."""
+        self._tries.setdefault(peer, 0)
+        self._next[peer] = now
+
+    def fail(self, peer: VaultId, now: float) -> None:
+        """Ask a peer again a little later, unless it was asked too often."""
+        if peer not in self._next:
+            return
+        if self._tries[peer] >= TRIES_MAX:
+            del self._next[peer]
+        else:
+            # Double up to sixteen waits: a dead peer must cost nearly nothing.
+            factor = 1 << min(self._tries[peer] - 1, 4)
+            self._next[peer] = now + self._wait * factor
+
+    def next_due(self) -> float | None:
+        """Return when the next peer is due, or None while all are in flight or done."""
+        soonest = min(self._next.values(), default=_IN_FLIGHT)
+        return None if soonest == _IN_FLIGHT else soonest

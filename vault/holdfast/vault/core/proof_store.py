@@ -1,0 +1,146 @@
+"""Certificates of unsettled epochs, ours and those collected for the committee."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from holdfast.protocol.checkpoint import (
+    Entries,
+    StorageCertificate,
+    check_certificate,
+)
+from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.units import Digest, VaultId
+from holdfast.vault.core.ledger_state import LedgerState
+from holdfast.vault.core.messages import Certify, Counted
+from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.saved import CertificateCollected, Restored
+from holdfast.vault.core.sums import Proved
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A certificate with the entries of its checkpoint, known since a second."""
+
+    certificate: StorageCertificate
+    entries: Entries
+    since_seconds: float
+
+    @property
+    def name(self) -> Counted:
+        """What the certificate is named by."""
+        return name_of(self.certificate)
+
+    @property
+    def proved(self) -> Proved:
+        """What it proves."""
+        name = self.name
+        return Proved(name.epoch, name.vault, self.entries)
+
+
+def name_of(certificate: StorageCertificate) -> Counted:
+    """Return what a certificate is named by in a settlement."""
+    value = certificate.checkpoint.value
+    return Counted(value.vault, certificate.epoch, value.digest())
+
+
+class ProofStore:
+    """Verified certificates by name; entries that are equal are kept once."""
+
+    def __init__(self, ledger: LedgerState, restored: Restored) -> None:
+        self._ledger = ledger
+        self._proofs: dict[Counted, Proof] = {}
+        self._entries: dict[Digest, Entries] = {}
+        for item in restored.collected:
+            self._add(item.certificate, item.entries, item.seconds)
+        for certificate in restored.certificates:
+            entries = restored.entries.get(certificate.checkpoint.value.root)
+            if entries is not None:
+                self._add(certificate, entries, 0.0)
+
+    def own(
+        self, certificate: StorageCertificate, entries: Entries, now: float
+    ) -> None:
+        """Add our own certificate."""
+        self._add(certificate, entries, now)
+
+    def get(self, name: Counted) -> Proof | None:
+        """Return the proof of that name."""
+        return self._proofs.get(name)
+
+    def between(self, first_epoch: int, end_epoch: int) -> list[Proof]:
+        """Return the proofs of epochs [first, end), one for each vault and epoch.
+
+        Should two majorities have signed for two checkpoints, the one known longer.
+        """
+        chosen: dict[tuple[int, VaultId], Proof] = {}
+        for name, proof in self._proofs.items():
+            if first_epoch <= name.epoch < end_epoch:
+                chosen.setdefault((name.epoch, name.vault), proof)
+        return [chosen[key] for key in sorted(chosen)]
+
+    def drop_before(self, epoch: int) -> None:
+        """Forget what is settled."""
+        self._proofs = {k: v for k, v in self._proofs.items() if k.epoch >= epoch}
+        used = {p.certificate.checkpoint.value.root for p in self._proofs.values()}
+        self._entries = {k: v for k, v in self._entries.items() if k in used}
+
+    def collect(
+        self, push: Certify, now: float, first_epoch: int, end_epoch: int
+    ) -> list[CertificateCollected]:
+        """Verify and add what a vault pushed; return what is new.
+
+        Epochs outside [first, end) are passed over. Raises RefusedError when a
+        certificate does not hold; what came before it in the list was added.
+        """
+        entries = {Digest(item.tree().root.hash): item for item in push.entries}
+        new = []
+        for certificate in push.certificates:
+            if not first_epoch <= certificate.epoch < end_epoch:
+                continue
+            if name_of(certificate) in self._proofs:
+                continue
+            value = certificate.checkpoint.value
+            shown = entries.get(value.root) or self._entries.get(value.root)
+            self._check(certificate, shown)
+            assert shown
+            self._add(certificate, shown, now)
+            new.append(CertificateCollected(certificate, shown, now))
+        return new
+
+    def _add(
+        self, certificate: StorageCertificate, entries: Entries, now: float
+    ) -> None:
+        root = certificate.checkpoint.value.root
+        shared = self._entries.setdefault(root, entries)
+        proof = Proof(certificate, shared, now)
+        self._proofs.setdefault(proof.name, proof)
+
+    def _check(self, certificate: StorageCertificate, entries: Entries | None) -> None:
+        value = certificate.checkpoint.value
+        ledger = self._ledger
+        group = ledger.group(value.vault, certificate.epoch)
+        if not group:
+            raise RefusedError(
+                Refusal.UNREADY, "the group of a certificate is not known here yet"
+            )
+        try:
+            check_certificate(
+                certificate, ledger.network_id, group, ledger.identities()
+            )
+        except ProtocolError as error:
+            raise RefusedError(Refusal.DENIED, str(error)) from error
+        if entries is None:
+            text = "the entries of a certificate's checkpoint are missing"
+            raise RefusedError(Refusal.INVALID, text)
+        root = entries.tree().root
+        if (root.sum, len(entries.items)) != (value.present_bytes, value.count):
+            text = "a certificate's checkpoint contradicts its entries"
+            raise RefusedError(Refusal.INVALID, text)
+
+
+def push_of(proofs: Iterable[Proof]) -> Certify:
+    """Return the message that hands these proofs to a committee member."""
+    taken = tuple(proofs)
+    entries = {p.certificate.checkpoint.value.root: p.entries for p in taken}
+    certificates = tuple(proof.certificate for proof in taken)
+    return Certify(certificates, tuple(entries.values()))

@@ -1,0 +1,221 @@
+"""A committee member's own proposal of a settlement, when its turn has come.
+
+Rank r may propose from two epochs and r/16 into the period. A round asks all
+members for the same statement; what they say is missing is exchanged and a new
+round begins. The first proposer with a majority brings it to the ledger.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from holdfast.ledger.core.operations import Settle
+from holdfast.protocol import bls
+from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.placement import majority
+from holdfast.protocol.settlement import Certificate, signers_bitmap
+from holdfast.protocol.units import VaultId
+from holdfast.vault.core.books import Books
+from holdfast.vault.core.effects import Call, Effect, Log, Save, Submit, WakeAt
+from holdfast.vault.core.events import OperationEnded
+from holdfast.vault.core.messages import (
+    Certify,
+    ProposeSettlement,
+    SettlementReply,
+)
+from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.outbox import Outbox
+from holdfast.vault.core.proof_store import push_of
+from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.timing import call_seconds, proposal_start, retry_seconds
+
+ROUNDS_MAX: Final = 16
+EXCHANGED_MAX: Final = 1024
+
+
+@dataclass
+class Round:
+    """One statement on its way to a majority."""
+
+    proposal: ProposeSettlement
+    members: tuple[VaultId, ...]
+    outbox: Outbox
+    signatures: dict[VaultId, bytes] = field(default_factory=dict)
+    submitted: bool = False
+
+
+class Proposing:
+    """The machine of our turn as proposer."""
+
+    def __init__(self, me: Myself, books: Books) -> None:
+        self._me = me
+        self._books = books
+        self._period = -1
+        self._rounds = 0
+        self._round: Round | None = None
+        self._deferred_until = 0.0
+        self._retry_at = 0.0
+
+    def step(self, now: float) -> list[Effect]:
+        """Propose when our turn has come and nobody else has settled the period."""
+        due = self._books.period_due(now)
+        if due > self._period:
+            self._period, self._rounds, self._round = due, 0, None
+            self._deferred_until = self._retry_at = 0.0
+        members = self._me.ledger.committee(due + 1)
+        if due < 0 or self._books.is_settled(due) or self._me.id not in members:
+            self._round = None
+            return []
+        rank = members.index(self._me.id)
+        start = proposal_start(self._me.params, due, rank)
+        turn = max(start, self._deferred_until, self._retry_at)
+        if now < turn:
+            return [WakeAt(turn)]
+        if self._round is None:
+            return self._begin(now, members)
+        return self._ask(now)
+
+    def signed_for_another(self, now: float) -> None:
+        """Leave the proposer whose statement we signed time to bring it in, once."""
+        if self._round is None and not self._deferred_until:
+            self._deferred_until = now + self._me.params.epoch_seconds / 2
+
+    def replied(
+        self,
+        now: float,
+        peer: VaultId,
+        request: ProposeSettlement,
+        reply: SettlementReply,
+    ) -> list[Effect]:
+        """Count a member's signature, or exchange what it says is missing."""
+        running = self._round
+        if running is None or request is not running.proposal or running.submitted:
+            return []
+        if reply.signature is not None:
+            running.outbox.settle(peer)
+            running.signatures[peer] = reply.signature
+            return self._try_submit()
+        if reply.lacking:
+            return self._send_lacking(peer, reply)
+        if reply.omitted is not None:
+            return self._take_omitted(now, peer, reply.omitted)
+        running.outbox.settle(peer)
+        return []
+
+    def handed_over(self, now: float, peer: VaultId) -> list[Effect]:
+        """Ask a member again that now has what it lacked."""
+        if self._round is None or peer not in self._round.members:
+            return []
+        if peer not in self._round.signatures:
+            self._round.outbox.add(peer, now)
+        return self._ask(now)
+
+    def refused(
+        self, now: float, peer: VaultId, kind: Refusal | None, reason: str
+    ) -> list[Effect]:
+        """Ask a member again later, unless it refuses for good."""
+        if self._round is None:
+            return []
+        if kind is None or kind.passing:
+            self._round.outbox.fail(peer, now)
+            return self._wake()
+        self._round.outbox.settle(peer)
+        fields = {"peer": peer.hex(), "reason": reason, "period": self._period}
+        return [Log("a member refused our settlement", fields, warning=True)]
+
+    def ended(self, event: OperationEnded) -> list[Effect]:
+        """Try again when the ledger did not take the settlement."""
+        if event.fault is None or self._round is None:
+            return []
+        self._round = None
+        self._retry_at = event.now + retry_seconds(self._me.params)
+        fields = {"period": self._period, "reason": event.fault}
+        return [
+            Log("the ledger did not take our settlement", fields),
+            WakeAt(self._retry_at),
+        ]
+
+    def _begin(self, now: float, members: tuple[VaultId, ...]) -> list[Effect]:
+        if self._rounds >= ROUNDS_MAX:
+            return []
+        counted = self._books.due_proofs(self._period)
+        statement = self._books.state(self._period, counted)
+        if statement is None:
+            return []
+        self._rounds += 1
+        signature = bls.sign(self._me.keys.bls_secret, statement.digest())
+        proposal = ProposeSettlement(
+            statement,
+            self._me.id,
+            signature,
+            tuple(sorted(proof.name for proof in counted)),
+        )
+        others = [member for member in members if member != self._me.id]
+        outbox = Outbox(others, retry_seconds(self._me.params))
+        self._round = Round(proposal, members, outbox, {self._me.id: signature})
+        return [*self._try_submit(), *self._ask(now)]
+
+    def _ask(self, now: float) -> list[Effect]:
+        running = self._round
+        if running is None or running.submitted:
+            return []
+        seconds = call_seconds(self._me.params)
+        calls = [
+            Call(peer, running.proposal, seconds) for peer in running.outbox.due(now)
+        ]
+        return [*calls, *self._wake()]
+
+    def _wake(self) -> list[Effect]:
+        due = self._round.outbox.next_due() if self._round else None
+        return [] if due is None else [WakeAt(due)]
+
+    def _send_lacking(self, peer: VaultId, reply: SettlementReply) -> list[Effect]:
+        found = (self._books.proofs.get(name) for name in reply.lacking)
+        proofs = [proof for proof in found if proof][:EXCHANGED_MAX]
+        return [Call(peer, push_of(proofs), call_seconds(self._me.params))]
+
+    def _take_omitted(
+        self, now: float, peer: VaultId, omitted: Certify
+    ) -> list[Effect]:
+        first, end = self._books.open_epochs(self._period)
+        try:
+            new = self._books.proofs.collect(omitted, now, first, end)
+        except RefusedError as refused:
+            return self.refused(now, peer, Refusal.DENIED, refused.reason)
+        if not new:
+            assert self._round
+            self._round.outbox.fail(peer, now)
+            return self._wake()
+        saves: list[Effect] = [Save(item) for item in new]
+        members = self._round.members if self._round else ()
+        self._round = None
+        return [*saves, *self._begin(now, members)]
+
+    def _try_submit(self) -> list[Effect]:
+        running = self._round
+        assert running
+        if len(running.signatures) < majority(len(running.members)):
+            return []
+        signature = self._aggregate(running)
+        if signature is None:
+            return []
+        running.submitted = True
+        ranks = [running.members.index(signer) for signer in running.signatures]
+        bitmap = signers_bitmap(ranks, len(running.members))
+        certificate = Certificate(running.proposal.statement, bitmap, signature)
+        return [Submit(Settle(certificate))]
+
+    def _aggregate(self, running: Round) -> bytes | None:
+        """Return the aggregate; without one, those who signed badly are dropped."""
+        digest = running.proposal.statement.digest()
+        rows = {who: self._me.ledger.row(who) for who in running.signatures}
+        keys = {who: row.bls_key for who, row in rows.items() if row}
+        try:
+            signature = bls.aggregate(list(running.signatures.values()))
+            if bls.aggregate_verify_same(list(keys.values()), digest, signature):
+                return signature
+        except ProtocolError:
+            pass
+        for who, single in list(running.signatures.items()):
+            if not bls.verify(keys[who], digest, single):
+                del running.signatures[who]
+        return None

@@ -1,0 +1,30 @@
+"""Gathers from the ledger's state what an answer is judged by."""
+
+from holdfast.protocol.answer import Answer
+from holdfast.vault.core.judgement import Question
+from holdfast.vault.core.ledger_state import LedgerState
+
+
+def question_of(ledger: LedgerState, answer: Answer) -> Question | None:
+    """Return the question, or None while the beacon or the group is not known.
+
+    Deals that are not mirrored are left out: the judgement then names them.
+    """
+    checkpoint = answer.checkpoint
+    beacon = ledger.beacon(answer.epoch)
+    group = ledger.group(checkpoint.vault, checkpoint.epoch)
+    if beacon is None or not group:
+        return None
+    known = ledger.identities()
+    named = (*group, checkpoint.vault)
+    deals = (ledger.deal(proof.entry.deal) for proof in answer.entries)
+    return Question(
+        network=ledger.network_id,
+        epoch=answer.epoch,
+        beacon=beacon,
+        vault=checkpoint.vault,
+        leaves=ledger.params.leaves_per_audit,
+        group=group,
+        identities={vault: known[vault] for vault in named if vault in known},
+        deal_keys={deal.id: deal.deal_key for deal in deals if deal},
+    )

@@ -1,0 +1,129 @@
+"""What the audit side keeps across restarts: each value is saved before it shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from holdfast.protocol.checkpoint import (
+    Entries,
+    SignedCheckpoint,
+    StandingCheckpoint,
+    StorageCertificate,
+)
+from holdfast.protocol.record import SignedRecord
+from holdfast.protocol.settlement import Certificate, Totals
+from holdfast.protocol.units import Digest, VaultId
+from holdfast.vault.core.declared import Declared, Stood
+
+
+class Outcome(Enum):
+    """How one of our audits ended."""
+
+    CERTIFIED = "certified"
+    MISSED = "missed"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSigned:
+    """We signed this checkpoint; no other of its epoch will ever be signed."""
+
+    checkpoint: SignedCheckpoint
+    declared: Declared
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointStands:
+    """A majority acknowledged our checkpoint."""
+
+    standing: StandingCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgementGiven:
+    """We acknowledged another vault's checkpoint, with these entries."""
+
+    checkpoint: SignedCheckpoint
+    entries: Entries
+
+
+@dataclass(frozen=True, slots=True)
+class VoteGiven:
+    """We voted for a vault's answer of `epoch` on this checkpoint."""
+
+    vault: VaultId
+    epoch: int
+    checkpoint: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEnded:
+    """One of our epochs: how it ended and, unless certified, why."""
+
+    epoch: int
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateKept:
+    """A storage certificate, ours or of a vault that we watch."""
+
+    certificate: StorageCertificate
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateCollected:
+    """A certificate that the committee will count, with its checkpoint's entries."""
+
+    certificate: StorageCertificate
+    entries: Entries
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsSettled:
+    """The totals behind a settlement that the ledger has."""
+
+    certificate: Certificate
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKnown:
+    """The newest record of a vault."""
+
+    record: SignedRecord
+
+
+Saved = (
+    CheckpointSigned
+    | CheckpointStands
+    | AcknowledgementGiven
+    | VoteGiven
+    | AuditEnded
+    | CertificateKept
+    | CertificateCollected
+    | TotalsSettled
+    | RecordKnown
+)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was saved, as a node starts with it; empty on the first start.
+
+    `signed` is our newest checkpoint, `stood` those that stand, oldest first;
+    `certificates` are our own since the last settlement with the entries by root.
+    """
+
+    signed: CheckpointSigned | None = None
+    stood: tuple[Stood, ...] = ()
+    acknowledged: tuple[AcknowledgementGiven, ...] = ()
+    votes: tuple[VoteGiven, ...] = ()
+    audits: tuple[AuditEnded, ...] = ()
+    certificates: tuple[StorageCertificate, ...] = ()
+    entries: Mapping[Digest, Entries] = field(default_factory=dict)
+    collected: tuple[CertificateCollected, ...] = ()
+    settled: tuple[TotalsSettled, ...] = ()
+    records: tuple[SignedRecord, ...] = ()

@@ -1,0 +1,204 @@
+"""A committee member's part in settlements: collects, judges proposals, serves totals.
+
+Members sign any statement that follows from certificates they have. They refuse
+one only for what is invalid, or for leaving out what they have long known.
+"""
+
+from holdfast.protocol import bls
+from holdfast.protocol.units import VaultId
+from holdfast.vault.core.books import Books, known_for
+from holdfast.vault.core.effects import Call, Effect, Refuse, Reply, Save
+from holdfast.vault.core.events import Asked, DealsFound
+from holdfast.vault.core.messages import (
+    AskProof,
+    AskTotals,
+    Certify,
+    Noted,
+    ProposeSettlement,
+    Proven,
+    SettlementReply,
+    TotalsOf,
+)
+from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.outbox import Outbox
+from holdfast.vault.core.parking import Parking
+from holdfast.vault.core.proof_store import push_of
+from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.timing import call_seconds, retry_seconds
+
+
+class Settling:
+    """The machine of a member that others ask."""
+
+    def __init__(self, me: Myself, books: Books) -> None:
+        self._me = me
+        self._books = books
+        self._parking = Parking(me.ledger)
+        self._fetching = Outbox((), 1.0)
+        self._fetched_period = -1
+        self._signed: ProposeSettlement | None = None
+
+    def step(self, now: float) -> list[Effect]:
+        """Adopt a new settlement; fetch its totals when we did not compute them."""
+        effects = self._books.adopt()
+        if effects:
+            self._books.forget_settled()
+        period = self._me.ledger.settled_period
+        if period < 0 or self._books.base() is not None:
+            return effects
+        current = self._me.params.period_of(self._me.epoch_at(now))
+        if self._me.id not in self._me.ledger.committee(current):
+            return effects
+        return effects + self._fetch(period, now)
+
+    def fetched(self, peer: VaultId, reply: TotalsOf) -> list[Effect]:
+        """Take totals that a signer of the settlement sent, if they fit its root."""
+        self._fetching.settle(peer)
+        if self._books.base() is not None:
+            return []
+        effects = self._books.take(reply.totals)
+        if effects:
+            self._books.forget_settled()
+        return effects
+
+    def unfetched(self, now: float, peer: VaultId) -> list[Effect]:
+        """Ask that signer again later."""
+        self._fetching.fail(peer, now)
+        return []
+
+    def has_signed(self, proposal: ProposeSettlement) -> bool:
+        """Return whether this is the proposal that we signed last."""
+        return proposal is self._signed
+
+    def asked(self, event: Asked) -> list[Effect]:
+        """Do what a vault or a member asks, or refuse it."""
+        try:
+            match event.request:
+                case Certify():
+                    return self._collect(event, event.request)
+                case ProposeSettlement():
+                    return [Reply(event.token, self._judge(event.now, event.request))]
+                case AskTotals(period):
+                    return [Reply(event.token, self._totals(period))]
+                case AskProof(party, key):
+                    return [Reply(event.token, self._prove(party, key))]
+                case _:
+                    raise AssertionError(event.request)
+        except RefusedError as refused:
+            return [Refuse(event.token, refused.kind, refused.reason)]
+
+    def found(self, event: DealsFound) -> list[Effect]:
+        """Take up pushes that waited for deals; unknown deals just earn nothing."""
+        effects: list[Effect] = []
+        for asked in self._parking.leave(event):
+            assert isinstance(asked.request, Certify)
+            effects += self._taken(asked, asked.request)
+        return effects
+
+    def _collect(self, event: Asked, push: Certify) -> list[Effect]:
+        self._check_member(event.now)
+        named = (entry.deal for entries in push.entries for entry in entries.items)
+        parked = self._parking.park(event, named)
+        return self._taken(event, push) if parked is None else parked
+
+    def _taken(self, event: Asked, push: Certify) -> list[Effect]:
+        first, end = self._books.open_epochs(self._books.period_due(event.now))
+        try:
+            new = self._books.proofs.collect(push, event.now, first, end)
+        except RefusedError as refused:
+            return [Refuse(event.token, refused.kind, refused.reason)]
+        saves: list[Effect] = [Save(item) for item in new]
+        return [*saves, Reply(event.token, Noted())]
+
+    def _judge(self, now: float, proposal: ProposeSettlement) -> SettlementReply:
+        self._check_proposal(now, proposal)
+        period = proposal.statement.period
+        proofs = self._books.proofs
+        found = {name: proofs.get(name) for name in proposal.counted}
+        lacking = tuple(name for name, proof in found.items() if proof is None)
+        if lacking:
+            return SettlementReply(lacking=lacking)
+        vaults = {(name.vault, name.epoch) for name in proposal.counted}
+        window = 2 * self._me.params.epoch_seconds
+        omitted = [
+            proof
+            for proof in known_for(self._books.due_proofs(period), now, window)
+            if (proof.name.vault, proof.name.epoch) not in vaults
+        ]
+        if omitted:
+            return SettlementReply(omitted=push_of(omitted))
+        counted = [proof for proof in found.values() if proof]
+        statement = self._books.state(period, counted)
+        if statement is None:
+            raise RefusedError(
+                Refusal.UNREADY, "the last settlement's totals are not known here yet"
+            )
+        if statement != proposal.statement:
+            raise RefusedError(
+                Refusal.DENIED, "the totals do not follow from the certificates"
+            )
+        self._signed = proposal
+        signature = bls.sign(self._me.keys.bls_secret, statement.digest())
+        return SettlementReply(signature)
+
+    def _check_proposal(self, now: float, proposal: ProposeSettlement) -> None:
+        due = self._check_member(now)
+        statement, ledger = proposal.statement, self._me.ledger
+        if statement.period != due or self._books.is_settled(due):
+            raise RefusedError(Refusal.DENIED, "that period is not to be settled now")
+        row = ledger.row(proposal.signer)
+        if row is None or proposal.signer not in ledger.committee(due + 1):
+            raise RefusedError(Refusal.DENIED, "the proposer is not a committee member")
+        digest = statement.digest()
+        if not bls.verify(row.bls_key, digest, proposal.signature):
+            raise RefusedError(Refusal.DENIED, "the proposer's signature does not fit")
+        first, end = self._books.open_epochs(due)
+        names = {(name.vault, name.epoch) for name in proposal.counted}
+        inside = all(first <= name.epoch < end for name in proposal.counted)
+        if len(names) != len(proposal.counted) or not inside:
+            raise RefusedError(
+                Refusal.INVALID, "an epoch is counted twice, or is not to be settled"
+            )
+
+    def _check_member(self, now: float) -> int:
+        due = self._books.period_due(now)
+        members = self._me.ledger.committee(due + 1)
+        if not members:
+            raise RefusedError(Refusal.UNREADY, "the committee is not drawn yet")
+        if self._me.id not in members:
+            raise RefusedError(Refusal.DENIED, "this vault is not in the committee")
+        return due
+
+    def _totals(self, period: int) -> TotalsOf:
+        proven = self._books.settled.get(period)
+        if proven is None:
+            raise RefusedError(
+                Refusal.UNKNOWN, f"the totals of period {period} are not here"
+            )
+        return TotalsOf(period, proven.totals)
+
+    def _prove(self, party: int, key: bytes) -> Proven:
+        base = self._books.base()
+        if base is None or base.period < 0:
+            raise RefusedError(
+                Refusal.UNKNOWN, "the newest settlement's totals are not here"
+            )
+        return Proven(base.period, base.prove(party, key))
+
+    def _fetch(self, period: int, now: float) -> list[Effect]:
+        if self._fetched_period < period:
+            self._fetched_period = period
+            self._fetching = Outbox(
+                self._signers(period), retry_seconds(self._me.params)
+            )
+        seconds = 2 * call_seconds(self._me.params)
+        # One at a time: the totals of a large network are large.
+        asked = self._fetching.due(now, at_most=1)
+        return [Call(peer, AskTotals(period), seconds) for peer in asked]
+
+    def _signers(self, period: int) -> list[VaultId]:
+        certificate = self._me.ledger.settlement
+        members = self._me.ledger.committee(period + 1)
+        ranks = certificate.ranks() if certificate else ()
+        signers = [members[rank] for rank in ranks if rank < len(members)]
+        return [signer for signer in signers if signer != self._me.id]

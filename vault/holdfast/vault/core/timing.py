@@ -1,0 +1,46 @@
+"""When things happen within an epoch, as seconds."""
+
+from typing import Final
+
+from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.units import VaultId
+
+_SPREAD_PARTS: Final = 16
+
+
+def offer_start(params: NetworkParams, epoch: int, vault: VaultId) -> float:
+    """Return when a vault signs checkpoint `epoch`: in the last quarter before it.
+
+    Vaults start spread over a sixteenth of an epoch, so that they do not all
+    compute at the same instant.
+    """
+    quarter = params.epoch_start(epoch) - params.epoch_seconds / 4
+    share = int.from_bytes(vault[:2], "big") / (1 << 16)
+    return quarter + share * params.epoch_seconds / _SPREAD_PARTS
+
+
+def answer_deadline(params: NetworkParams, epoch: int, beacon_seconds: float) -> float:
+    """Return until when the answer of `epoch` is taken: half an epoch long.
+
+    The half counts from when the beacon was learned, within the epoch.
+    """
+    start = params.epoch_start(epoch)
+    due = max(start, beacon_seconds) + params.epoch_seconds / 2
+    return min(due, float(start + params.epoch_seconds))
+
+
+def proposal_start(params: NetworkParams, period: int, rank: int) -> float:
+    """Return when the member of `rank` may propose the settlement of `period`."""
+    epochs = 2 + rank / 16
+    first = params.epoch_start(params.first_epoch(period + 1))
+    return first + epochs * params.epoch_seconds
+
+
+def retry_seconds(params: NetworkParams) -> float:
+    """Return how long to wait before a peer is asked again."""
+    return min(max(params.epoch_seconds / 20, 0.2), 30.0)
+
+
+def call_seconds(params: NetworkParams) -> float:
+    """Return how long one call to a peer may take."""
+    return min(max(params.epoch_seconds / 4, 1.0), 30.0)

@@ -1,0 +1,281 @@
+"""What we do for the vaults that we watch: acknowledge, verify, vote, remember.
+
+One acknowledgement and one vote for each vault and epoch, saved before they
+leave. Whatever does not hold is refused with the reason.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from holdfast.protocol.checkpoint import (
+    VOTE,
+    Entries,
+    SignedCheckpoint,
+    StorageCertificate,
+    Vote,
+    check_certificate,
+)
+from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.receipt import check_full_receipt
+from holdfast.protocol.units import Digest, VaultId
+from holdfast.vault.core.checkpointing import acknowledgement_message
+from holdfast.vault.core.declared import Change, applied
+from holdfast.vault.core.effects import (
+    CheckAnswer,
+    Effect,
+    KeepAnswer,
+    Refuse,
+    Reply,
+    Save,
+)
+from holdfast.vault.core.events import AnswerChecked, Asked, Dated, DealsFound
+from holdfast.vault.core.messages import (
+    Acknowledged,
+    AskLastCheckpoint,
+    BaseUnknown,
+    LastCheckpoint,
+    Noted,
+    OfferCheckpoint,
+    ShowReceipt,
+    SubmitAnswer,
+    Voted,
+)
+from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.offer_rules import (
+    check_changed,
+    check_complete,
+    check_not_older,
+    check_offer_party,
+    check_offer_time,
+    check_root,
+)
+from holdfast.vault.core.parking import Parking
+from holdfast.vault.core.questions import question_of
+from holdfast.vault.core.receipt_book import ReceiptBook
+from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.saved import (
+    AcknowledgementGiven,
+    CertificateKept,
+    Restored,
+    VoteGiven,
+)
+from holdfast.vault.core.timing import answer_deadline
+
+WATCHED_MAX: Final = 4096
+CHECKS_MAX: Final = 64
+STANDING_EPOCHS_MAX: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The newest checkpoint of a vault that we acknowledged, with its entries."""
+
+    checkpoint: SignedCheckpoint
+    entries: Entries
+    root: Digest
+
+
+class Watching:
+    """The machine of our part in other vaults' audits."""
+
+    def __init__(self, me: Myself, restored: Restored) -> None:
+        self._me = me
+        self._known: dict[VaultId, Watched] = {}
+        for given in restored.acknowledged:
+            self._remember(given)
+        self._votes = {(v.vault, v.epoch): v.checkpoint for v in restored.votes}
+        self._beacon_seconds: dict[int, float] = {}
+        self._receipts = ReceiptBook()
+        self._parking = Parking(me.ledger)
+        self._open_checks = 0
+
+    def step(self, now: float) -> list[Effect]:
+        """Note when beacons are learned, and forget what is long over."""
+        epoch = self._me.epoch_at(now)
+        if self._me.ledger.beacon(epoch) and epoch not in self._beacon_seconds:
+            self._beacon_seconds = {epoch: now}
+            oldest = epoch - 2
+            self._votes = {k: v for k, v in self._votes.items() if k[1] >= oldest}
+            while len(self._known) > WATCHED_MAX:
+                del self._known[next(iter(self._known))]
+        return []
+
+    def receipts_dated(self, dated: tuple[Dated, ...]) -> None:
+        """Remember full receipts of deals that we hold ourselves."""
+        self._receipts.add(dated)
+
+    def deadline_known(self, epoch: int) -> float:
+        """Return the answer deadline of `epoch`, or 0 before its beacon is known."""
+        return self._deadline(epoch) if epoch in self._beacon_seconds else 0.0
+
+    def asked(self, event: Asked) -> list[Effect]:
+        """Do what a vault that we watch asks, or refuse it."""
+        try:
+            match event.request:
+                case OfferCheckpoint():
+                    return self._offered(event, event.request)
+                case SubmitAnswer():
+                    return self._answered(event, event.request)
+                case ShowReceipt():
+                    return self._shown(event, event.request)
+                case AskLastCheckpoint(vault):
+                    known = self._known.get(vault)
+                    newest = LastCheckpoint(known.checkpoint if known else None)
+                    return [Reply(event.token, newest)]
+                case _:
+                    raise AssertionError(event.request)
+        except RefusedError as refused:
+            return [Refuse(event.token, refused.kind, refused.reason)]
+
+    def found(self, event: DealsFound) -> list[Effect]:
+        """Take up the requests that waited for deals of the ledger."""
+        effects: list[Effect] = []
+        known = {deal.id for deal in event.deals}
+        unknown = [deal for deal in event.asked if deal not in known]
+        for asked in self._parking.leave(event):
+            if unknown:
+                text = f"the ledger knows no deal {unknown[0].hex()[:16]}"
+                effects.append(Refuse(asked.token, Refusal.UNKNOWN, text))
+            else:
+                effects += self.asked(replace(asked, now=event.now))
+        return effects
+
+    def checked(self, event: AnswerChecked) -> list[Effect]:
+        """Vote for an answer that was verified, or refuse it."""
+        answer = event.answer.value
+        vault, epoch = answer.checkpoint.vault, answer.epoch
+        self._open_checks -= 1
+        if event.fault is not None:
+            return [Refuse(event.token, Refusal.DENIED, event.fault)]
+        if event.now >= self._deadline(epoch):
+            text = f"the answer of epoch {epoch} came too late"
+            return [Refuse(event.token, Refusal.DENIED, text)]
+        digest = answer.checkpoint.digest()
+        if self._votes.setdefault((vault, epoch), digest) != digest:
+            text = "this vault voted for another checkpoint in this epoch"
+            return [Refuse(event.token, Refusal.DENIED, text)]
+        given = VoteGiven(vault, epoch, digest)
+        return [Save(given), self._vote(event.token, given), KeepAnswer(event.answer)]
+
+    def _offered(self, event: Asked, offer: OfferCheckpoint) -> list[Effect]:
+        value = offer.checkpoint.value
+        check_offer_time(self._me, value.epoch, event.now)
+        check_offer_party(self._me, offer)
+        known = self._known.get(value.vault)
+        if known and known.checkpoint.value.epoch >= value.epoch:
+            return self._repeat(event, offer, known)
+        if offer.base is not None and (known is None or known.root != offer.base):
+            return [Reply(event.token, BaseUnknown())]
+        before = known.entries if known else None
+        change = Change(offer.changed, offer.removed)
+        entries = applied(before if offer.base is not None else None, change)
+        check_root(offer, entries)
+        named = (entry.deal for entry in offer.changed.items)
+        if (parked := self._parking.park(event, named)) is not None:
+            return parked
+        ledger = self._me.ledger
+        check_changed(ledger, value.vault, offer.changed.items, offer.heads)
+        check_complete(ledger, value.vault, value.epoch, entries)
+        check_not_older(before, self._receipts, value.epoch, entries)
+        given = AcknowledgementGiven(offer.checkpoint, entries)
+        self._remember(given)
+        kept = self._keep(offer.certificate, value.vault)
+        return [Save(given), *kept, self._acknowledge(event.token, offer)]
+
+    def _repeat(
+        self, event: Asked, offer: OfferCheckpoint, known: Watched
+    ) -> list[Effect]:
+        if known.checkpoint.value == offer.checkpoint.value:
+            return [self._acknowledge(event.token, offer)]
+        raise RefusedError(
+            Refusal.DENIED,
+            "another checkpoint of this epoch, or a later one, was acknowledged before",
+        )
+
+    def _answered(self, event: Asked, request: SubmitAnswer) -> list[Effect]:
+        answer = request.answer.value
+        checkpoint, epoch = answer.checkpoint, answer.epoch
+        self._check_turn(checkpoint.vault, epoch, event.now)
+        if not epoch - STANDING_EPOCHS_MAX <= checkpoint.epoch <= epoch:
+            raise RefusedError(Refusal.DENIED, "no such checkpoint can stand now")
+        for proof in answer.entries:
+            least = self._receipts.least_sequence(proof.entry.deal, epoch)
+            if proof.entry.sequence < least:
+                raise RefusedError(Refusal.DENIED, "a full receipt is newer than that")
+        voted = self._votes.get((checkpoint.vault, epoch))
+        if voted == checkpoint.digest():
+            given = VoteGiven(checkpoint.vault, epoch, voted)
+            return [self._vote(event.token, given)]
+        named = (proof.entry.deal for proof in answer.entries)
+        if (parked := self._parking.park(event, named)) is not None:
+            return parked
+        question = question_of(self._me.ledger, answer)
+        if question is None:
+            raise RefusedError(Refusal.UNREADY, "the checkpoint's group is not known")
+        if self._open_checks >= CHECKS_MAX:
+            raise RefusedError(Refusal.EXHAUSTED, "too many answers are being checked")
+        self._open_checks += 1
+        return [CheckAnswer(event.token, request.answer, question)]
+
+    def _shown(self, event: Asked, request: ShowReceipt) -> list[Effect]:
+        full = request.receipt
+        head = full.head.value
+        if (parked := self._parking.park(event, (head.deal,))) is not None:
+            return parked
+        deal = self._me.ledger.deal(head.deal)
+        assert deal
+        try:
+            check_full_receipt(
+                full, deal, self._me.network, self._me.ledger.identities()
+            )
+        except ProtocolError as error:
+            raise RefusedError(Refusal.DENIED, str(error)) from error
+        self._receipts.add((Dated(head.deal, head.sequence, full.latest_epoch()),))
+        return [Reply(event.token, Noted())]
+
+    def _check_turn(self, vault: VaultId, epoch: int, now: float) -> None:
+        if epoch != self._me.epoch_at(now):
+            raise RefusedError(Refusal.DENIED, f"epoch {epoch} is not the current one")
+        group = self._me.ledger.group(vault, epoch)
+        if not group or epoch not in self._beacon_seconds:
+            raise RefusedError(
+                Refusal.UNREADY, f"the beacon of epoch {epoch} is not known here yet"
+            )
+        if self._me.id not in group:
+            raise RefusedError(Refusal.DENIED, "this vault is not among the neighbours")
+        if now >= self._deadline(epoch):
+            text = f"the answer of epoch {epoch} came too late"
+            raise RefusedError(Refusal.DENIED, text)
+
+    def _deadline(self, epoch: int) -> float:
+        learned = self._beacon_seconds.get(epoch, 0.0)
+        return answer_deadline(self._me.params, epoch, learned)
+
+    def _remember(self, given: AcknowledgementGiven) -> None:
+        value = given.checkpoint.value
+        watched = Watched(given.checkpoint, given.entries, value.root)
+        self._known.pop(value.vault, None)
+        self._known[value.vault] = watched
+
+    def _keep(
+        self, certificate: StorageCertificate | None, vault: VaultId
+    ) -> list[Effect]:
+        """Keep the certificate that came along, if it is the vault's and holds."""
+        if certificate is None or certificate.checkpoint.value.vault != vault:
+            return []
+        ledger = self._me.ledger
+        group = ledger.group(vault, certificate.epoch)
+        try:
+            check_certificate(certificate, self._me.network, group, ledger.identities())
+        except ProtocolError:
+            return []
+        return [Save(CertificateKept(certificate))]
+
+    def _acknowledge(self, token: int, offer: OfferCheckpoint) -> Effect:
+        message = acknowledgement_message(self._me, offer.checkpoint.value)
+        return Reply(token, Acknowledged(self._me.pair.sign(message)))
+
+    def _vote(self, token: int, given: VoteGiven) -> Effect:
+        vote = Vote(given.vault, given.epoch, given.checkpoint)
+        signed = VOTE.sign(vote, self._me.network, self._me.pair)
+        return Reply(token, Voted(signed.signature))
