@@ -239,7 +239,13 @@ class Download:
                     index = waits.pop(task)
                     deadlines.pop(index, None)
                     ask(self._judge(source, task, index, started, fetch, shards))
-                for index in _past(deadlines, self._clock()):
+                now = self._clock()
+                for index in _past(deadlines, now):
+                    patience = source.scores.hedge_seconds(index)
+                    if source.lines[index].is_moving(patience):
+                        # It is busy with what others want; that is no lagging.
+                        deadlines[index] = now + patience
+                        continue
                     del deadlines[index]
                     ask(fetch.lags(index))
         finally:

@@ -1,9 +1,8 @@
 """One holder's Fetch stream: many shards wanted at once, each checked as it comes."""
 
 import asyncio
-import contextlib
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.deal_book import DealBook
@@ -12,7 +11,7 @@ from holdfast.client.transport import ShardStream, translated
 from holdfast.protocol.chunk import ChunkMismatchError, ShardProof, check_shard
 from holdfast.protocol.deal import Deal, Purpose
 from holdfast.protocol.errors import DecodingError, ProtocolError
-from holdfast.protocol.units import ChunkId
+from holdfast.protocol.units import ChunkId, VaultId
 from holdfast.wire import frames
 
 STALL_SECONDS: Final = 20.0
@@ -38,15 +37,12 @@ class _Arriving:
     filled: int
 
 
-@dataclass(slots=True)
-class _Stream:
-    stream: ShardStream
-    wanted: dict[ChunkId, asyncio.Future[Shard]] = field(default_factory=dict)
-    reader: asyncio.Task[None] | None = None
-
-
 class FetchLine:
-    """Whole shards from one holder; the stream is opened when one is wanted."""
+    """Whole shards from one holder; a stream is open while any are wanted.
+
+    Callers only wait: a stream has tasks of its own, so that one caller who has
+    enough does not break off what others wait for.
+    """
 
     def __init__(
         self, book: DealBook, deal: Deal, index: int, executor: Executor
@@ -55,87 +51,87 @@ class FetchLine:
         self._deal = deal
         self._index = index
         self._executor = executor
-        self._current: _Stream | None = None
-        self._opening = asyncio.Lock()
+        self._wanted: dict[ChunkId, asyncio.Future[Shard]] = {}
+        self._wants: asyncio.Queue[ChunkId] = asyncio.Queue()
+        self._serving: asyncio.Task[None] | None = None
+        self._moved = 0.0
+
+    @property
+    def vault(self) -> VaultId:
+        """The holder."""
+        return self._deal.holders[self._index].vault
+
+    def is_moving(self, within_seconds: float) -> bool:
+        """Whether anything came from the holder lately."""
+        return asyncio.get_running_loop().time() - self._moved < within_seconds
 
     async def fetch(self, chunk: ChunkId) -> Shard:
         """Return the holder's verified shard of a chunk, or raise a NetworkError."""
-        current = await self._stream()
-        future = current.wanted.get(chunk)
+        future = self._wanted.get(chunk)
         if future is None:
             future = asyncio.get_running_loop().create_future()
-            current.wanted[chunk] = future
-            try:
-                await current.stream.write(
-                    frames.want(frames.Want(chunk, 0, frames.TO_THE_END))
-                )
-            except NetworkError as error:
-                self._break(current, error)
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                return await asyncio.shield(future)
-        except TimeoutError as error:
-            late = VaultMisbehavedError(current.stream.vault, "stopped sending")
-            self._break(current, late)
-            raise late from error
+            future.add_done_callback(_look_at)
+            self._wanted[chunk] = future
+            self._wants.put_nowait(chunk)
+            if self._serving is None:
+                self._serving = asyncio.ensure_future(self._serve())
+        return await asyncio.shield(future)
 
     async def close(self) -> None:
         """Break the stream off."""
-        current = self._current
-        if current is not None:
-            self._break(
-                current, VaultMisbehavedError(current.stream.vault, "was let go")
-            )
-            if current.reader is not None:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await current.reader
+        serving = self._serving
+        if serving is not None:
+            serving.cancel()
+            await asyncio.wait([serving])
 
-    async def _stream(self) -> _Stream:
-        async with self._opening:
-            if self._current is None:
-                vault = self._deal.holders[self._index].vault
-                stream = self._book.directory.link(vault).fetch()
-                try:
-                    await stream.open(self._book.grant(self._deal, vault, Purpose.READ))
-                except BaseException:
-                    stream.cancel()
-                    raise
-                self._current = _Stream(stream)
-                self._current.reader = asyncio.ensure_future(self._read(self._current))
-            return self._current
-
-    def _break(self, current: _Stream, error: NetworkError) -> None:
-        if self._current is current:
-            self._current = None
-        current.stream.cancel()
-        if current.reader is not None and current.reader is not asyncio.current_task():
-            current.reader.cancel()
-        for future in current.wanted.values():
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # whoever waited may have gone
-        current.wanted.clear()
-
-    async def _read(self, current: _Stream) -> None:
-        arriving: _Arriving | None = None
+    async def _serve(self) -> None:
+        """Keep one stream until it breaks, is cancelled, or nothing comes for long."""
+        error: NetworkError = VaultMisbehavedError(self.vault, "was let go")
         try:
-            async for frame in current.stream.frames():
-                with translated(current.stream.vault):
-                    arriving = await self._take(current, frame, arriving)
-        except NetworkError as error:
-            self._break(current, error)
+            await self._stream()
+        except* NetworkError as errors:
+            error = _first(errors)
+        finally:
+            self._serving = None
+            self._wants = asyncio.Queue()
+            wanted, self._wanted = self._wanted, {}
+            for future in wanted.values():
+                if not future.done():
+                    future.set_exception(error)
 
-    async def _take(
-        self, current: _Stream, frame: bytes, arriving: _Arriving | None
-    ) -> _Arriving | None:
+    async def _stream(self) -> None:
+        stream = self._book.directory.link(self.vault).fetch()
+        try:
+            await stream.open(self._book.grant(self._deal, self.vault, Purpose.READ))
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._write(stream))
+                both.create_task(self._read(stream))
+        finally:
+            stream.cancel()
+
+    async def _write(self, stream: ShardStream) -> None:
+        while True:
+            chunk = await self._wants.get()
+            await stream.write(frames.want(frames.Want(chunk, 0, frames.TO_THE_END)))
+
+    async def _read(self, stream: ShardStream) -> None:
+        arriving: _Arriving | None = None
+        loop = asyncio.get_running_loop()
+        while True:
+            frame = await stream.read_within(STALL_SECONDS)
+            self._moved = loop.time()
+            with translated(self.vault):
+                arriving = await self._take(frame, arriving)
+
+    async def _take(self, frame: bytes, arriving: _Arriving | None) -> _Arriving | None:
         match frames.kind(frame):
             case frames.Kind.ABSENT if arriving is None:
                 chunk = frames.read_chunk(frame, frames.Kind.ABSENT)
-                self._refuse(current, chunk, ShardAbsentError("it has no such shard"))
+                self._refuse(chunk, ShardAbsentError("it has no such shard"))
                 return None
             case frames.Kind.SHARD if arriving is None:
                 start = frames.read_shard(frame)
-                if start.chunk not in current.wanted or (
+                if start.chunk not in self._wanted or (
                     start.body_bytes != start.proof.header.shard_bytes
                 ):
                     raise DecodingError("a shard that nobody asked for")
@@ -152,10 +148,10 @@ class FetchLine:
         arriving.filled = end
         if end < len(arriving.body):
             return arriving
-        await self._check(current, arriving)
+        await self._check(arriving)
         return None
 
-    async def _check(self, current: _Stream, arrived: _Arriving) -> None:
+    async def _check(self, arrived: _Arriving) -> None:
         loop = asyncio.get_running_loop()
         try:
             if arrived.proof.index != self._index:
@@ -168,16 +164,28 @@ class FetchLine:
                 arrived.body,
             )
         except ProtocolError as error:
-            vault = current.stream.vault
-            garbage = VaultMisbehavedError(vault, f"sent garbage: {error}")
-            self._refuse(current, arrived.chunk, garbage)
+            garbage = VaultMisbehavedError(self.vault, f"sent garbage: {error}")
+            self._refuse(arrived.chunk, garbage)
             return
-        future = current.wanted.pop(arrived.chunk, None)
+        future = self._wanted.pop(arrived.chunk, None)
         if future is not None and not future.done():
             future.set_result(Shard(arrived.proof, arrived.body))
 
-    def _refuse(self, current: _Stream, chunk: ChunkId, error: NetworkError) -> None:
-        future = current.wanted.pop(chunk, None)
+    def _refuse(self, chunk: ChunkId, error: NetworkError) -> None:
+        future = self._wanted.pop(chunk, None)
         if future is not None and not future.done():
             future.set_exception(error)
-            future.exception()
+
+
+def _look_at(future: asyncio.Future[Shard]) -> None:
+    """Fetch the exception that perhaps nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _first(errors: BaseExceptionGroup[NetworkError]) -> NetworkError:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, NetworkError)
+    return error

@@ -1,0 +1,218 @@
+"""Uploads and downloads against vaults in this process, most of them with faults."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from holdfast.client.core.errors import ChunkUnavailableError
+from holdfast.client.deal_book import DealBook
+from holdfast.client.download import Download, TooFewHoldersError
+from holdfast.client.upload import Upload
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.units import KIB, MIB, ChunkId
+from small_market import Market, market
+
+MEMO = b"\5" * 256
+EMPTY = bytes(256)
+
+
+def payloads(count: int, size: int = 200 * KIB) -> list[bytes]:
+    return [os.urandom(size + place) for place in range(count)]
+
+
+async def send(upload: Upload, chunks: list[bytes]) -> list[ChunkId]:
+    return await asyncio.to_thread(lambda: [upload.add(chunk) for chunk in chunks])
+
+
+async def stored(
+    market: Market, book: DealBook, chunks: list[bytes], memo: bytes = MEMO
+) -> tuple[Deal, list[ChunkId]]:
+    async with Upload(book, market.options()) as upload:
+        ids = await send(upload, chunks)
+        deal = await upload.commit(memo, EMPTY)
+    return deal, ids
+
+
+async def reader(book: DealBook) -> Download:
+    download = Download(book)
+    for deal in await book.deals():
+        state = await book.state(deal)
+        download.learn(deal, await book.manifest(deal, state.head, state.answered))
+    return download
+
+
+async def read_all(book: DealBook, ids: list[ChunkId]) -> list[bytes]:
+    download = await reader(book)
+    try:
+
+        def read() -> list[bytes]:
+            download.prefetch(ids)
+            return [bytes(download.read(chunk)) for chunk in ids]
+
+        return await asyncio.to_thread(read)
+    finally:
+        await download.close()
+
+
+def test_what_was_committed_is_read_back_by_a_new_client(tmp_path: Path) -> None:
+    async def story() -> None:
+        chunks = payloads(12)
+        async with market(tmp_path) as place:
+            async with place.client() as book:
+                deal, ids = await stored(place, book, chunks)
+            async with place.client(name="other") as book:
+                assert await read_all(book, ids) == chunks
+                state = await book.state(deal)
+                assert state.memo == MEMO
+
+    asyncio.run(story())
+
+
+def test_any_k_holders_are_enough_to_read(tmp_path: Path) -> None:
+    async def story() -> None:
+        chunks = payloads(5)
+        async with market(tmp_path) as place:
+            async with place.client() as book:
+                deal, ids = await stored(place, book, chunks)
+            for vault in place.holders(deal.id)[:2]:
+                await vault.stop()
+            async with place.client(name="other") as book:
+                assert await read_all(book, ids) == chunks
+
+    asyncio.run(story())
+
+
+def test_with_fewer_than_k_holders_the_missing_are_named(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with market(tmp_path) as place, place.client() as book:
+            deal, ids = await stored(place, book, payloads(2))
+            gone = place.holders(deal.id)[:3]
+            for vault in gone:
+                await vault.stop()
+            with pytest.raises(TooFewHoldersError) as raised:
+                await read_all(book, ids)
+            assert {vault for vault, _ in raised.value.missing} == {
+                vault.vault for vault in gone
+            }
+            assert raised.value.needed == 2
+            assert isinstance(raised.value, ChunkUnavailableError)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("fault", ["serves_garbage", "serves_nothing", "absent"])
+def test_hostile_holders_cost_a_retry_and_no_data(tmp_path: Path, fault: str) -> None:
+    async def story() -> None:
+        chunks = payloads(4)
+        async with market(tmp_path) as place, place.client() as book:
+            deal, ids = await stored(place, book, chunks)
+            for holder in deal.holders[:2]:
+                vault = next(v for v in place.vaults if v.vault == holder.vault)
+                setattr(vault.faults, fault, True)
+            assert await read_all(book, ids) == chunks
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "refuses_shards",
+        "stores_nothing",
+        "refuses_heads",
+        "hangs_on_heads",
+        "signs_wrongly",
+    ],
+)
+def test_a_holder_that_fails_is_left_behind_and_its_deal_closed(
+    tmp_path: Path, fault: str
+) -> None:
+    async def story() -> None:
+        chunks = payloads(10)
+        async with market(tmp_path) as place, place.client() as book:
+            async with Upload(book, place.options()) as upload:
+                run = await upload.ready()
+                first = run.deal
+                bad = next(v for v in place.vaults if v.vault == first.holders[1].vault)
+                setattr(bad.faults, fault, True)
+                ids = await send(upload, chunks)
+                second = await upload.commit(MEMO, EMPTY)
+                assert second.id != first.id
+                assert bad.vault not in {h.vault for h in second.holders}
+                (left,) = upload.left_deals
+                assert [vault for vault, _ in left.words] == [bad.vault]
+                assert left.closed
+            old, _ = await book.deals()
+            assert old.closed_epoch is not None
+            assert await read_all(book, ids) == chunks
+
+    asyncio.run(story())
+
+
+def test_a_deal_that_holds_something_is_not_closed_when_a_holder_dies(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        before, after = payloads(3), payloads(7)
+        async with market(tmp_path) as place, place.client() as book:
+            first, ids = await stored(place, book, before)
+            await place.holders(first.id)[0].stop()
+            async with Upload(book, place.options()) as upload:
+                ids += await send(upload, after)
+                second = await upload.commit(b"\6" * 256, MEMO)
+            assert second.id != first.id
+            assert (await book.deals())[0].closed_epoch is None
+            assert await read_all(book, ids) == before + after
+
+    asyncio.run(story())
+
+
+def test_a_second_upload_uses_the_same_deal(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with market(tmp_path) as place, place.client() as book:
+            first, ids = await stored(place, book, payloads(1))
+            async with Upload(book, place.options()) as upload:
+                ids += await send(upload, payloads(1))
+                second = await upload.commit(b"\6" * 256, MEMO)
+            assert second.id == first.id
+            assert len(await read_all(book, ids)) == 2
+
+    asyncio.run(story())
+
+
+def test_a_holder_that_restarts_soon_is_waited_for(tmp_path: Path) -> None:
+    async def story() -> None:
+        chunks = payloads(8)
+        async with market(tmp_path) as place, place.client() as book:
+            limits = place.options().limits
+            patient = type(limits)(MIB, MIB, 20.0, 20.0, 0.05)
+            async with Upload(book, place.options(limits=patient)) as upload:
+                run = await upload.ready()
+                await run.all_open()
+                ids = await send(upload, chunks[:3])
+                vault = place.holders(run.deal.id)[0]
+                await vault.crash()
+                ids += await send(upload, chunks[3:])
+                await vault.start()
+                deal = await upload.commit(MEMO, EMPTY)
+                assert deal.id == run.deal.id
+            assert await read_all(book, ids) == chunks
+
+    asyncio.run(story())
+
+
+def test_a_deal_grows_with_the_upload(tmp_path: Path) -> None:
+    async def story() -> None:
+        chunks = payloads(40, 4 * MIB)
+        async with market(tmp_path) as place, place.client() as book:
+            limits = type(place.options().limits)(16 * MIB, 4 * MIB, 20.0, 20.0, 0.05)
+            async with Upload(book, place.options(limits=limits)) as upload:
+                await send(upload, chunks)
+                deal = await upload.commit(MEMO, EMPTY)
+            (known,) = await book.deals()
+            assert known.id == deal.id
+            assert known.capacity >= 80 * MIB
+
+    asyncio.run(story())
