@@ -5,6 +5,7 @@ not applied again. What the ledger refuses comes back as the error it raised.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -186,8 +187,8 @@ class RemoteLedger:
         request = pb.CommitteeRequest(period=period)
         return await self._ask(self._stub.Committee, request, _committee)
 
-    async def submit_signed(self, signed: SignedOperation) -> tuple[Applied, int]:
-        """Apply a signed operation; return the result and the account's next nonce."""
+    async def submit_signed(self, signed: SignedOperation) -> Applied:
+        """Apply a signed operation, or raise the LedgerError that refuses it."""
         request = pb.SubmitRequest(operation=SIGNED_OPERATION.encode(signed))
         return await self._ask(self._stub.Submit, request, _applied)
 
@@ -252,14 +253,15 @@ class RemoteAccount:
     """An account that writes to a ledger elsewhere, one operation at a time.
 
     When nobody could say whether an operation was applied, submitting an equal one
-    next sends the same bytes again, so that it is applied once.
+    next sends the same bytes again, so that it is applied once. Two processes that
+    write at once for one account get through, but if both sign equal operations
+    with one nonce, these are one operation: as on any chain.
     """
 
     def __init__(self, ledger: RemoteLedger, key: AccountKey) -> None:
         self._ledger = ledger
         self._key = key
         self._turn = asyncio.Lock()
-        self._nonce: int | None = None
         self._unsure: SignedOperation | None = None
 
     @property
@@ -274,25 +276,22 @@ class RemoteAccount:
         """
         async with self._turn:
             for _ in range(NONCE_TRIES - 1):
-                try:
+                # What was applied is recognised first, so this one was not.
+                with contextlib.suppress(NonceError):
                     return await self._send(await self._signed(operation))
-                except NonceError as error:
-                    # It was not applied: what was applied is recognised first.
-                    self._nonce = error.expected
             return await self._send(await self._signed(operation))
 
     async def _signed(self, operation: Operation) -> SignedOperation:
         unsure, self._unsure = self._unsure, None
         if unsure is not None and unsure.operation == operation:
             return unsure
-        if self._nonce is None:
-            self._nonce = (await self._ledger.account(self.id)).nonce
-        return self._key.sign(self._ledger.params, self._nonce, operation)
+        nonce = (await self._ledger.account(self.id)).nonce
+        return self._key.sign(self._ledger.params, nonce, operation)
 
     async def _send(self, signed: SignedOperation) -> Applied:
-        self._unsure, self._nonce = signed, None
+        self._unsure = signed
         try:
-            applied, self._nonce = await self._ledger.submit_signed(signed)
+            applied = await self._ledger.submit_signed(signed)
         except LedgerUnreachableError:
             raise
         except LedgerError:
@@ -327,5 +326,5 @@ def _committee(reply: pb.CommitteeReply) -> tuple[VaultId, ...]:
     return vault_ids(list(reply.vaults))
 
 
-def _applied(reply: pb.SubmitReply) -> tuple[Applied, int]:
-    return Applied(reply.sequence, reply.epoch), reply.next_nonce
+def _applied(reply: pb.SubmitReply) -> Applied:
+    return Applied(reply.sequence, reply.epoch)

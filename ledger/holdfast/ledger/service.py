@@ -142,11 +142,7 @@ class LedgerService:
         """Apply an operation; the answer leaves after it is durable."""
         signed = SIGNED_OPERATION.decode(request.operation)
         applied = self._ledger.submit_signed(signed)
-        return pb.SubmitReply(
-            sequence=applied.sequence,
-            epoch=applied.epoch,
-            next_nonce=self._ledger.nonce(signed.account),
-        )
+        return pb.SubmitReply(sequence=applied.sequence, epoch=applied.epoch)
 
 
 def _method(

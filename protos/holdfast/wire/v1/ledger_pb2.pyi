@@ -618,21 +618,17 @@ class SubmitReply(_message.Message):
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
-    NEXT_NONCE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     epoch: _builtins.int
-    next_nonce: _builtins.int
-    """of the account that signed"""
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         epoch: _builtins.int = ...,
-        next_nonce: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "next_nonce", b"next_nonce", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
