@@ -11,6 +11,7 @@ from holdfast.protocol.answer import ANSWER, Answer, check_answer
 from holdfast.protocol.challenge import challenge
 from holdfast.protocol.checkpoint import CheckpointError, check_standing
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.keys import SigningPair
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import DealId, Digest, NetworkId, VaultId
 
@@ -32,6 +33,14 @@ class Question:
     group: tuple[VaultId, ...]
     identities: Mapping[VaultId, bytes]
     deal_keys: Mapping[DealId, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAnswer:
+    """Our signed answer; `fault` says why it would not hold, if so."""
+
+    answer: Signed[Answer]
+    fault: str | None
 
 
 def fault_of(answer: Signed[Answer], question: Question) -> str | None:
@@ -59,3 +68,9 @@ def _judge(answer: Signed[Answer], question: Question) -> None:
         question.network, value.epoch, question.beacon, checkpoint, question.leaves
     )
     check_answer(value, asked, question.network, question.deal_keys)
+
+
+def seal(answer: Answer, question: Question, pair: SigningPair) -> SealedAnswer:
+    """Sign our own answer and judge it as a neighbour will."""
+    signed = ANSWER.sign(answer, question.network, pair)
+    return SealedAnswer(signed, fault_of(signed, question))
