@@ -73,7 +73,10 @@ class Manifest:
         return {entry.chunk: place for place, entry in enumerate(self.entries)}
 
     def changed(self, change: "ManifestChange") -> "Manifest":
-        """Return the manifest after a change, or raise ManifestError."""
+        """Return the manifest after a change, or raise ManifestError.
+
+        One that only appends hashes only what it appends.
+        """
         removed = set(change.removed)
         if removed and max(removed) >= len(self.entries):
             raise ManifestError("a removed position is beyond the manifest")
@@ -81,7 +84,11 @@ class Manifest:
         after = (*kept, *change.added) if removed else (*self.entries, *change.added)
         if len(after) > CHUNKS_MAX or len({e.chunk for e in after}) != len(after):
             raise ManifestError("a chunk stands twice, or there are too many")
-        return Manifest(self.k, self.n, after)
+        manifest = Manifest(self.k, self.n, after)
+        if not removed and "tree" in self.__dict__:
+            leaves = [entry_leaf(entry, self.k, self.n) for entry in change.added]
+            manifest.__dict__["tree"] = self.tree.extended(leaves)
+        return manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,174 @@
+"""The data side of a vault, put together: what `main` opens and the audits use."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from holdfast.protocol.answer import LeafProof
+from holdfast.protocol.checkpoint import Entries, Entry
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.keys import NodeKeys
+from holdfast.protocol.manifest import SignedHead
+from holdfast.protocol.receipt import FullReceipt
+from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.units import MIB, DealId, VaultId
+from holdfast.vault.authority import Authority
+from holdfast.vault.core.admission import Admission
+from holdfast.vault.core.holding_events import StagedExpired
+from holdfast.vault.disk import Disk, PosixDisk
+from holdfast.vault.holdings_database import HoldingsDatabase
+from holdfast.vault.holdings_driver import Holder, HoldingsDriver, Limits, Store
+from holdfast.vault.holdings_journal import HoldingsJournal
+from holdfast.vault.holdings_queries import HoldingsQueries
+from holdfast.vault.leaf_reading import LeafReader
+from holdfast.vault.manifests import Manifests
+from holdfast.vault.owner_desk import OwnerDesk
+from holdfast.vault.ports import Clock, HeldFigures, LedgerView, Peers, WantedLeaf
+from holdfast.vault.quote_desk import QuoteDesk, Terms
+from holdfast.vault.rebuilding import Rebuilder
+from holdfast.vault.recovery import recover
+from holdfast.vault.shard_files import ShardDamagedError, ShardFiles
+from holdfast.vault.workers import Workers, to_the_end
+
+RESERVE_BYTES: Final = 256 * MIB
+STAGED_SECONDS: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the data side needs of the rest of the vault."""
+
+    ledger: LedgerView
+    peers: Peers
+    clock: Clock
+    terms: Callable[[], Terms]
+
+
+class DataSide:
+    """Everything a vault holds; it implements `HeldData`."""
+
+    def __init__(
+        self,
+        driver: HoldingsDriver,
+        world: World,
+        admission: Admission,
+        database: HoldingsDatabase,
+    ) -> None:
+        self.driver = driver
+        self.world = world
+        self.authority = Authority(driver.holder, world.ledger)
+        self.owners = OwnerDesk(driver, self.authority, world.ledger)
+        self.quotes = QuoteDesk(driver, world.ledger, admission, world.terms)
+        self._leaves = LeafReader(driver)
+        self._rebuilder = Rebuilder(driver, world.peers)
+        self._database = database
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        keys: NodeKeys,
+        world: World,
+        quota_bytes: int,
+        reserve_bytes: int = RESERVE_BYTES,
+        disk: Disk | None = None,
+    ) -> "DataSide":
+        """Open what `directory` holds and repair what a crash left; it blocks.
+
+        Call it in the event loop's thread, before serving. Uses holdings.db and
+        shards/ in `directory`. Raises JournalError, OSError.
+        """
+        database = HoldingsDatabase(directory / "holdings.db")
+        journal, queries = HoldingsJournal(database), HoldingsQueries(database)
+        files = ShardFiles(directory / "shards", disk or PosixDisk())
+        holdings = recover(keys.vault_id, files, journal, queries)
+        workers = Workers()
+        driver = HoldingsDriver(
+            Holder(keys.vault_id, keys.identity, world.ledger.params),
+            Limits(quota_bytes, reserve_bytes),
+            holdings,
+            Store(journal, queries, files, workers, Manifests(queries, workers)),
+        )
+        admission = Admission(keys.vault_id, queries.promises())
+        return cls(driver, world, admission, database)
+
+    async def close(self) -> None:
+        """Let running work end, then let go of the files."""
+        await asyncio.to_thread(self.driver.store.workers.close)
+        self._database.close()
+
+    def entries(self) -> Entries:
+        """Return an entry for each deal held, under its newest acknowledged head."""
+        ledger, holder = self.world.ledger, self.driver.holder
+        given = ledger.deals_held(holder.vault)
+        return self.driver.holdings.offer_entries(given, ledger.epoch(), holder.params)
+
+    def signed_head(self, entry: Entry) -> SignedHead | None:
+        """Return the signed head that an entry names."""
+        holding = self.driver.holdings.deals.get(entry.deal)
+        known = holding.head(entry.head) if holding else None
+        return known.head if known else None
+
+    def full_receipt(self, deal: DealId) -> FullReceipt | None:
+        """Return the newest full receipt of a deal."""
+        holding = self.driver.holdings.deals.get(deal)
+        return holding.full if holding else None
+
+    async def read_leaves(
+        self, wanted: Sequence[WantedLeaf]
+    ) -> tuple[LeafProof | None, ...]:
+        """Read, check and prove leaves; None for one that is damaged or gone."""
+        return await self._leaves.read(wanted)
+
+    async def checkpoint_answered(self, entries: Entries) -> None:
+        """Let go of heads and bytes that neither these entries nor newer heads need."""
+        heads = {entry.deal: entry.head for entry in entries.items}
+        for deal in list(self.driver.holdings.deals):
+            await to_the_end(self.driver.answered(deal, heads.get(deal)))
+
+    async def rebuild_missing(
+        self, deal: Deal, entry: Entry, requests: Mapping[VaultId, SignedSiblingRequest]
+    ) -> int:
+        """Rebuild what `entry` declares missing; return how many shards were."""
+        return await self._rebuilder.rebuild(deal, entry, requests)
+
+    def figures(self) -> HeldFigures:
+        """Return how much is held."""
+        held = missing = shards = staged = 0
+        for holding in self.driver.holdings.deals.values():
+            lost = sum(span[1] for span in holding.missing.values() if span)
+            held += holding.durable_bytes - lost
+            missing += len(holding.missing)
+            shards += holding.durable_shards - len(holding.missing)
+            staged += holding.staged_bytes
+        quota = self.driver.limits.quota_bytes
+        return HeldFigures(held, shards, missing, staged, quota)
+
+    async def epoch_started(self, epoch: int) -> None:
+        """Do what is due once an epoch: expire promises and staged shards, collect."""
+        await self.quotes.expire(epoch)
+        holder, holdings = self.driver.holder, self.driver.holdings
+        for deal in self.world.ledger.deals_held(holder.vault):
+            if holdings.collectable(deal, epoch, holder.params):
+                await to_the_end(self.driver.collect(deal.id))
+        before = self.world.clock.now() - STAGED_SECONDS
+        for holding in list(holdings.deals.values()):
+            if holding.staged:
+                async with self.driver.lock(holding.deal):
+                    effects = holding.receive(StagedExpired(before))
+                    await to_the_end(self.driver.carry_out(holding, effects))
+
+    async def scrub(self, shards: int) -> int:
+        """Verify the next `shards` shards, round and round; return damage found."""
+        store = self.driver.store
+        found = 0
+        for deal, index, chunk in await store.workers.journal(
+            store.journal.next_to_scrub, shards
+        ):
+            try:
+                await store.workers.shards(store.files.read, deal, chunk, index)
+            except ShardDamagedError:
+                found += await to_the_end(self.driver.damaged(deal, (chunk,)))
+        return found

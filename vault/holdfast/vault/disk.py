@@ -1,0 +1,144 @@
+"""The few disk operations that shards need, so that tests can let them fail."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Disk(Protocol):
+    """Paths in, bytes out; raises OSError. Only `sync_*` make anything durable."""
+
+    def make_directory(self, path: str) -> None:
+        """Make a directory and its parents unless they are there."""
+        ...
+
+    def write_file(self, path: str, parts: Sequence[Buffer]) -> None:
+        """Write a new file from parts."""
+        ...
+
+    def read_file(self, path: str) -> bytes:
+        """Return a file's bytes."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file is there."""
+        ...
+
+    def written(self, path: str) -> float:
+        """Return when a file was last written, in seconds since 1970; 0 if gone."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a file, over what may be there."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a file if it is there."""
+        ...
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a file or directory with all in it, if it is there."""
+        ...
+
+    def list_directory(self, path: str) -> list[str]:
+        """Return the names in a directory; none if it is not there."""
+        ...
+
+    def sync_file(self, path: str) -> None:
+        """Make a file's bytes durable."""
+        ...
+
+    def sync_directory(self, path: str) -> None:
+        """Make a directory's names durable."""
+        ...
+
+    def free_bytes(self, path: str) -> int:
+        """Return the room that is left."""
+        ...
+
+
+class PosixDisk:
+    """The real disk."""
+
+    def make_directory(self, path: str) -> None:
+        """Make a directory and its parents unless they are there."""
+        Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def write_file(self, path: str, parts: Sequence[Buffer]) -> None:
+        """Write a new file from parts, without copying them together."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            views = [memoryview(part) for part in parts]
+            while views:
+                written = os.writev(descriptor, views)
+                while views and written >= len(views[0]):
+                    written -= len(views.pop(0))
+                if views:
+                    views[0] = views[0][written:]
+        finally:
+            os.close(descriptor)
+
+    def read_file(self, path: str) -> bytes:
+        """Return a file's bytes."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        finally:
+            os.close(descriptor)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file is there."""
+        return os.access(path, os.F_OK)
+
+    def written(self, path: str) -> float:
+        """Return when a file was last written, in seconds since 1970; 0 if gone."""
+        try:
+            return Path(path).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a file, over what may be there."""
+        Path(old).rename(new)
+
+    def remove(self, path: str) -> None:
+        """Remove a file if it is there."""
+        Path(path).unlink(missing_ok=True)
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a file or directory with all in it, if it is there."""
+        if Path(path).is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            Path(path).unlink(missing_ok=True)
+
+    def list_directory(self, path: str) -> list[str]:
+        """Return the names in a directory; none if it is not there."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return os.listdir(path)  # noqa: PTH208 # a million names, as they come
+        return []
+
+    def sync_file(self, path: str) -> None:
+        """Make a file's bytes durable."""
+        self._sync(path, os.O_RDONLY)
+
+    def sync_directory(self, path: str) -> None:
+        """Make a directory's names durable."""
+        self._sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def free_bytes(self, path: str) -> int:
+        """Return the room that is left to an ordinary user."""
+        state = os.statvfs(path)
+        return state.f_bavail * state.f_frsize
+
+    def _sync(self, path: str, flags: int) -> None:
+        descriptor = os.open(path, flags)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

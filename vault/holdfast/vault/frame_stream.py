@@ -1,0 +1,51 @@
+"""One stream of raw frames, seen from the vault: every wait has a deadline."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import grpc
+
+from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.wire import frames
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+IDLE_SECONDS: Final = 60.0
+
+
+class FrameStream:
+    """Reads and writes frames; raises RefusedError when the peer is idle too long."""
+
+    def __init__(self, context: Context, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._context = context
+        self._idle_seconds = idle_seconds
+        self._writing = asyncio.Lock()
+
+    async def read(self) -> bytes | None:
+        """Return the next frame, or None when the peer has no more."""
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                frame = await self._context.read()
+        except TimeoutError as error:
+            text = f"nothing was sent for {self._idle_seconds:.0f} seconds"
+            raise RefusedError(Refusal.UNTIMELY, text) from error
+        return frame if isinstance(frame, bytes) else None  # the end is no bytes
+
+    async def opening(self) -> frames.Opening:
+        """Return the authority that the first frame shows."""
+        frame = await self.read()
+        if frame is None:
+            raise RefusedError(Refusal.UNSIGNED, "the stream shows no authority")
+        return frames.read_opening(frame)
+
+    async def write(self, parts: Iterable[bytes]) -> None:
+        """Send frames that belong together, one after the other."""
+        async with self._writing:
+            for frame in parts:
+                try:
+                    async with asyncio.timeout(self._idle_seconds):
+                        await self._context.write(frame)
+                except TimeoutError as error:
+                    text = "nothing was received any more"
+                    raise RefusedError(Refusal.UNTIMELY, text) from error

@@ -1,0 +1,213 @@
+"""The journal of what a vault holds: it records events before their effects leave.
+
+Nothing here decides anything.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from holdfast.protocol.manifest import (
+    HEAD,
+    MANIFEST_CHANGE,
+    Manifest,
+    ManifestChange,
+    ManifestEntry,
+)
+from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT, FullReceipt
+from holdfast.protocol.units import ChunkId, DealId, Digest
+from holdfast.vault.core.admission import Promise
+from holdfast.vault.core.deal_state import DealState
+from holdfast.vault.core.holding_events import Countersigned
+from holdfast.vault.holdings_database import HoldingsDatabase
+
+
+class HoldingsJournal:
+    """Writes the database; every method is one transaction, raises JournalError."""
+
+    def __init__(self, database: HoldingsDatabase) -> None:
+        self._base = database
+        self._db = database.sql
+
+    def countersign(
+        self,
+        holding: DealState,
+        head: Countersigned,
+        base: Digest,
+        change: ManifestChange,
+    ) -> None:
+        """Record a head that this holder is about to countersign."""
+        with self._base.transaction():
+            self._db.execute(
+                "INSERT INTO deals (deal, holder_index, k, n) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (deal) DO NOTHING",
+                (holding.deal, holding.index, holding.k, holding.n),
+            )
+            row = self._base.row(holding.deal)
+            self._db.execute(
+                "INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    row,
+                    head.digest,
+                    head.sequence,
+                    HEAD.encode(head.head),
+                    RECEIPT.encode(head.receipt),
+                    base,
+                    MANIFEST_CHANGE.encode(change),
+                ),
+            )
+            self._db.executemany(
+                "INSERT INTO arrivals VALUES (?, ?, ?, ?)",
+                ((row, head.digest, e.chunk, e.length) for e in change.added),
+            )
+
+    def acknowledge(
+        self,
+        deal: DealId,
+        digest: Digest,
+        full: FullReceipt,
+        before: Manifest,
+        after: Manifest,
+    ) -> None:
+        """Record a full receipt; `before` is the newest acknowledged manifest."""
+        sequence = full.head.value.sequence
+        with self._base.transaction():
+            row = self._base.row(deal)
+            removed, added = trunk_change(before, after)
+            self._db.executemany(
+                "UPDATE places SET removed = ? "
+                "WHERE deal = ? AND chunk = ? AND removed IS NULL",
+                ((sequence, row, entry.chunk) for entry in removed),
+            )
+            (first,) = self._db.execute(
+                "SELECT coalesce(max(number) + 1, 0) FROM places WHERE deal = ?", (row,)
+            ).fetchone()
+            self._db.executemany(
+                "INSERT INTO places VALUES (?, ?, ?, ?, ?, NULL)",
+                (
+                    (row, number, entry.chunk, entry.length, sequence)
+                    for number, entry in enumerate(added, first)
+                ),
+            )
+            self._db.execute(
+                "UPDATE heads SET base = NULL, change = NULL "
+                "WHERE deal = ? AND digest = ?",
+                (row, digest),
+            )
+            self._db.execute(
+                "DELETE FROM arrivals WHERE deal = ? AND digest = ?", (row, digest)
+            )
+            self._db.execute(
+                "UPDATE deals SET full_receipt = ? WHERE id = ?",
+                (FULL_RECEIPT.encode(full), row),
+            )
+
+    def forget(self, deal: DealId, digests: Sequence[Digest]) -> dict[ChunkId, int]:
+        """Record that heads are gone; return the chunks that none left contains."""
+        with self._base.transaction():
+            row = self._base.row(deal)
+            loose: dict[ChunkId, int] = {}
+            for digest in digests:
+                loose |= self._db.execute(
+                    "DELETE FROM arrivals WHERE deal = ? AND digest = ? "
+                    "RETURNING chunk, length",
+                    (row, digest),
+                )
+                self._db.execute(
+                    "DELETE FROM heads WHERE deal = ? AND digest = ?", (row, digest)
+                )
+            loose |= self._db.execute(
+                "DELETE FROM places WHERE deal = ? AND removed <= (SELECT "
+                "min(sequence) FROM heads WHERE deal = ? AND base IS NULL) "
+                "RETURNING chunk, length",
+                (row, row),
+            )
+            gone = {c: n for c, n in loose.items() if not self._base.held(row, c)}
+            self._db.executemany(
+                "DELETE FROM missing WHERE deal = ? AND chunk = ?",
+                ((row, chunk) for chunk in gone),
+            )
+        return gone
+
+    def collect(self, deal: DealId) -> None:
+        """Record that nothing is held of a deal any more."""
+        with self._base.transaction():
+            if row := self._base.find(deal):
+                for table in ("missing", "arrivals", "places", "heads"):
+                    self._db.execute(f"DELETE FROM {table} WHERE deal = ?", (row,))  # noqa: S608 # our names
+                self._db.execute("DELETE FROM deals WHERE id = ?", (row,))
+
+    def mark_missing(
+        self, deal: DealId, chunks: Iterable[ChunkId]
+    ) -> tuple[ChunkId, ...]:
+        """Record lost shards; return those that some head contains."""
+        with self._base.transaction():
+            row = self._base.find(deal)
+            held = tuple(c for c in chunks if row and self._base.held(row, c))
+            self._db.executemany(
+                "INSERT OR IGNORE INTO missing VALUES (?, ?)",
+                ((row, chunk) for chunk in held),
+            )
+        return held
+
+    def unmark_missing(self, deal: DealId, chunks: Iterable[ChunkId]) -> None:
+        """Record that lost shards are durable again."""
+        with self._base.transaction():
+            row = self._base.row(deal)
+            self._db.executemany(
+                "DELETE FROM missing WHERE deal = ? AND chunk = ?",
+                ((row, chunk) for chunk in chunks),
+            )
+
+    def promise(self, deal: DealId, promise: Promise) -> None:
+        """Record what a quote binds."""
+        with self._base.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO promises VALUES (?, ?, ?, ?)",
+                (deal, promise.extra_bytes, promise.valid_epoch, promise.asker),
+            )
+
+    def drop_promises(self, deals: Iterable[DealId]) -> None:
+        """Record that quotes of these deals bind no more."""
+        with self._base.transaction():
+            self._db.executemany(
+                "DELETE FROM promises WHERE deal = ?", ((deal,) for deal in deals)
+            )
+
+    def next_to_scrub(self, count: int) -> list[tuple[DealId, int, ChunkId]]:
+        """Return the next shards of acknowledged heads to verify, round and round."""
+        with self._base.transaction():
+            after = self._db.execute("SELECT deal, chunk FROM scrubbed").fetchone()
+            rows = self._scrub_after(after or (b"", b""), count)
+            if after and len(rows) < count:
+                rows += self._scrub_after((b"", b""), count - len(rows))
+            if rows:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO scrubbed VALUES (0, ?, ?)",
+                    (rows[-1][0], rows[-1][2]),
+                )
+        return list(dict.fromkeys(rows))
+
+    def _scrub_after(
+        self, after: tuple[bytes, bytes], count: int
+    ) -> list[tuple[DealId, int, ChunkId]]:
+        rows = self._db.execute(
+            "SELECT DISTINCT deals.deal, holder_index, chunk FROM deals "
+            "JOIN places ON places.deal = deals.id "
+            "WHERE deals.deal > ? OR (deals.deal = ? AND chunk > ?) "
+            "ORDER BY deals.deal, chunk LIMIT ?",
+            (after[0], *after, count),
+        )
+        return [(DealId(deal), index, ChunkId(chunk)) for deal, index, chunk in rows]
+
+
+def trunk_change(
+    before: Manifest, after: Manifest
+) -> tuple[Sequence[ManifestEntry], Sequence[ManifestEntry]]:
+    """Return the entries removed from `before` and appended to it to make `after`.
+
+    When `after` has another order, everything is removed and appended again.
+    """
+    kept = [e for e in before.entries if e.chunk in after.positions]
+    if tuple(kept) != after.entries[: len(kept)]:
+        return before.entries, after.entries
+    removed = [e for e in before.entries if e.chunk not in after.positions]
+    return removed, after.entries[len(kept) :]

@@ -1,0 +1,135 @@
+"""What the database of holdings says: machines to restore, manifests, chunks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from holdfast.protocol.manifest import (
+    HEAD,
+    MANIFEST_CHANGE,
+    NO_HEAD,
+    Manifest,
+    ManifestChange,
+    ManifestEntry,
+)
+from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT
+from holdfast.protocol.units import ChunkId, DealId, Digest
+from holdfast.vault.core.admission import Promise
+from holdfast.vault.core.deal_holding import PendingHead, Phase
+from holdfast.vault.core.deal_state import DealState
+from holdfast.vault.core.holding_events import Countersigned
+from holdfast.vault.holdings_database import HoldingsDatabase, translated
+
+BATCH: Final = 500
+
+
+class HoldingsQueries:
+    """Reads the database; raises JournalError."""
+
+    def __init__(self, database: HoldingsDatabase) -> None:
+        self._base = database
+        self._db = database.sql
+
+    def restore(self) -> dict[DealId, DealState]:
+        """Return the machines of all deals, without what only the disk knows.
+
+        Every head is taken as offered, for nobody remembers which ones were.
+        """
+        with translated():
+            rows = self._db.execute(
+                "SELECT id, k, n, deal, holder_index, full_receipt FROM deals"
+            ).fetchall()
+            return {
+                DealId(deal): self._restore(
+                    row, DealState(DealId(deal), index, k, n), full
+                )
+                for row, k, n, deal, index, full in rows
+            }
+
+    def promises(self) -> dict[DealId, Promise]:
+        """Return what quotes bind."""
+        with translated():
+            rows = self._db.execute("SELECT * FROM promises").fetchall()
+        return {DealId(deal): Promise(*rest) for deal, *rest in rows}
+
+    def manifest(self, deal: DealId, digest: Digest) -> Manifest:
+        """Return the manifest of a retained head, or of none for NO_HEAD."""
+        with translated():
+            row, k, n = self._db.execute(
+                "SELECT id, k, n FROM deals WHERE deal = ?", (deal,)
+            ).fetchone()
+            changes: list[ManifestChange] = []
+            sequence = 0
+            while digest != NO_HEAD:
+                sequence, base, change = self._db.execute(
+                    "SELECT sequence, base, change FROM heads "
+                    "WHERE deal = ? AND digest = ?",
+                    (row, digest),
+                ).fetchone()
+                if base is None:
+                    break
+                changes.append(MANIFEST_CHANGE.decode(change))
+                digest, sequence = base, 0
+            rows = self._db.execute(
+                "SELECT chunk, length FROM places WHERE deal = ? AND added <= ? "
+                "AND (removed IS NULL OR removed > ?) ORDER BY number",
+                (row, sequence, sequence),
+            )
+            entries = tuple(ManifestEntry(ChunkId(c), length) for c, length in rows)
+        manifest = Manifest(k, n, entries)
+        for change in reversed(changes):
+            manifest = manifest.changed(change)
+        return manifest
+
+    def lengths(self, deal: DealId, chunks: Sequence[ChunkId]) -> dict[ChunkId, int]:
+        """Return the ciphertext lengths of those chunks that some head contains."""
+        found: dict[ChunkId, int] = {}
+        with translated():
+            row = self._base.find(deal)
+            for at in range(0, len(chunks) if row else 0, BATCH):
+                batch = chunks[at : at + BATCH]
+                marks = ",".join("?" * len(batch))
+                for table in ("places", "arrivals"):
+                    found |= self._db.execute(
+                        f"SELECT chunk, length FROM {table} "  # noqa: S608 # our names
+                        f"WHERE deal = ? AND chunk IN ({marks})",
+                        (row, *batch),
+                    )
+        return found
+
+    def chunks(self, deal: DealId) -> dict[ChunkId, int]:
+        """Return every chunk that some head contains, with its ciphertext length."""
+        with translated():
+            row = self._base.find(deal)
+            return dict(
+                self._db.execute(
+                    "SELECT chunk, length FROM places WHERE deal = ? "
+                    "UNION SELECT chunk, length FROM arrivals WHERE deal = ?",
+                    (row, row),
+                ).fetchall()
+            )
+
+    def _restore(self, row: int, state: DealState, full: bytes | None) -> DealState:
+        heads = self._db.execute(
+            "SELECT digest, head, receipt, base FROM heads WHERE deal = ? "
+            "ORDER BY sequence",
+            (row,),
+        )
+        for digest, head, receipt, base in heads:
+            one = Countersigned(HEAD.decode(head), digest, RECEIPT.decode(receipt))
+            state.newest = one
+            if base is None:
+                state.trunk[digest] = one
+            else:
+                state.pending[digest] = PendingHead(one, base)
+        if full:
+            state.full = FULL_RECEIPT.decode(full)
+            state.full_digest = state.full.head.value.digest()
+        state.offered = set(state.trunk)
+        if state.newest:
+            newest = state.newest.digest
+            state.phase = (
+                Phase.PENDING if newest in state.pending else Phase.ACKNOWLEDGED
+            )
+        lost = self._db.execute("SELECT chunk FROM missing WHERE deal = ?", (row,))
+        state.missing = {ChunkId(chunk): None for (chunk,) in lost}
+        return state

@@ -1,0 +1,121 @@
+"""Where anybody asks what a deal would cost here: quotes, signed and remembered."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from holdfast.protocol.deal import QUOTE, Deal, SignedQuote
+from holdfast.protocol.units import DealId, Grains
+from holdfast.vault.core.admission import Admission, GiveQuote, Offer, QuoteAsked
+from holdfast.vault.core.holding_events import Refuse
+from holdfast.vault.core.refusals import RefusedError
+from holdfast.vault.holdings_driver import HoldingsDriver
+from holdfast.vault.ports import LedgerView
+from holdfast.vault.workers import to_the_end
+
+NO_LIMIT: Final = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms the vault takes new deals just now.
+
+    `covered_bytes` is what its stake vouches for; a `refusal` is the sentence why
+    it takes none.
+    """
+
+    price: Grains
+    covered_bytes: int = NO_LIMIT
+    refusal: str | None = None
+
+
+class QuoteDesk:
+    """Gives quotes within quota, disk and stake; refuses with RefusedError."""
+
+    def __init__(
+        self,
+        driver: HoldingsDriver,
+        ledger: LedgerView,
+        admission: Admission,
+        terms: Callable[[], Terms],
+    ) -> None:
+        self._driver = driver
+        self._ledger = ledger
+        self._admission = admission
+        self._terms = terms
+        self._turn = asyncio.Lock()
+
+    async def quote(
+        self, deal: DealId, capacity: int, end_epoch: int, asker: str
+    ) -> SignedQuote:
+        """Return a signed quote; what it promises is journalled before."""
+        return await to_the_end(self._quote(deal, capacity, end_epoch, asker))
+
+    async def expire(self, epoch: int) -> None:
+        """Let go of promises that bind no more, or that became deals."""
+        async with self._turn:
+            past = self._admission.expire(epoch)
+            opened = tuple(d for d in self._admission.promises if self._held(d))
+            for deal in opened:
+                self._admission.opened(deal)
+            if past or opened:
+                store = self._driver.store
+                await store.workers.journal(store.journal.drop_promises, past + opened)
+
+    def offered_bytes(self) -> int:
+        """Return how much the vault would still promise to new deals."""
+        offer = self._offer()
+        left = min(offer.limit_bytes - offer.committed_bytes, offer.free_bytes)
+        return max(left - self._admission.promised_bytes(), 0)
+
+    async def _quote(
+        self, deal: DealId, capacity: int, end_epoch: int, asker: str
+    ) -> SignedQuote:
+        async with self._turn:
+            held = self._held(deal)
+            index = held.index_of(self._driver.holder.vault) if held else None
+            asked = QuoteAsked(
+                deal,
+                capacity,
+                end_epoch,
+                self._ledger.epoch(),
+                asker,
+                self._offer(),
+                held.capacity if held else 0,
+                held.holders[index].price if held and index is not None else None,
+            )
+            match self._admission.receive(asked):
+                case Refuse(kind, reason):
+                    raise RefusedError(kind, reason)
+                case GiveQuote(quote, promise):
+                    store = self._driver.store
+                    await store.workers.journal(store.journal.promise, deal, promise)
+                    holder = self._driver.holder
+                    return QUOTE.sign(quote, holder.params.network_id, holder.identity)
+
+    def _offer(self) -> Offer:
+        terms, holder = self._terms(), self._driver.holder
+        epoch = self._ledger.epoch()
+        deals = [
+            deal
+            for deal in self._ledger.deals_held(holder.vault)
+            if epoch < deal.collectable_epoch(holder.params)
+        ]
+        limits, holdings = self._driver.limits, self._driver.holdings
+        unfilled = sum(
+            max(deal.capacity - holdings.durable_bytes(deal.id), 0) for deal in deals
+        )
+        free = self._driver.store.files.free_bytes() - limits.reserve_bytes
+        return Offer(
+            terms.price,
+            min(limits.quota_bytes, terms.covered_bytes),
+            sum(deal.capacity for deal in deals),
+            free - unfilled,
+            terms.refusal,
+        )
+
+    def _held(self, deal: DealId) -> Deal | None:
+        found = self._ledger.deal(deal)
+        vault = self._driver.holder.vault
+        return found if found and found.index_of(vault) is not None else None

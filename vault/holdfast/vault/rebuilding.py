@@ -1,0 +1,175 @@
+"""Rebuilding lost shards: any k siblings' shards give this holder's back.
+
+What comes out is checked against its ChunkId, so no sibling has to be trusted.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from holdfast.protocol import merkle
+from holdfast.protocol.checkpoint import Entry
+from holdfast.protocol.chunk import ChunkHeader, ShardProof, chunk_id
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.erasure import codec
+from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.units import MIB, ChunkId, VaultId
+from holdfast.vault.core.deal_holding import DealHolding
+from holdfast.vault.holdings_driver import HoldingsDriver
+from holdfast.vault.manifests import span_at
+from holdfast.vault.ports import Peers
+from holdfast.vault.shard_files import ShardFiles
+from holdfast.vault.sibling_stream import SiblingStream
+from holdfast.vault.workers import to_the_end
+
+CHUNKS_AT_ONCE: Final = 3
+BYTES_PER_SECOND: Final = 64 * MIB
+
+
+class MalformedUploadError(ProtocolError):
+    """k verified shards do not make the chunk they belong to: its owner cheated."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostShard:
+    """A chunk whose shard is to be rebuilt."""
+
+    chunk: ChunkId
+    header: ChunkHeader
+
+
+class Rebuilder:
+    """Rebuilds what an entry declares missing, a few chunks at a time."""
+
+    def __init__(
+        self,
+        driver: HoldingsDriver,
+        peers: Peers,
+        bytes_per_second: int = BYTES_PER_SECOND,
+    ) -> None:
+        self._driver = driver
+        self._peers = peers
+        self._bytes_per_second = bytes_per_second
+
+    async def rebuild(
+        self, deal: Deal, entry: Entry, requests: Mapping[VaultId, SignedSiblingRequest]
+    ) -> int:
+        """Return how many shards are durable again."""
+        holding = self._driver.holdings.deals.get(deal.id)
+        if holding is None or holding.head(entry.head) is None:
+            return 0
+        lost = await self._declared(holding, entry)
+        siblings = self._open(deal, requests)
+        try:
+            if not lost or len(siblings) < deal.k:
+                return 0
+            return await self._rebuild_all(holding, lost, siblings)
+        finally:
+            for sibling in siblings:
+                sibling.close()
+
+    async def _declared(self, holding: DealHolding, entry: Entry) -> list[LostShard]:
+        manifest = await self._driver.store.manifests.of(holding.deal, entry.head)
+        places = (manifest.positions.get(chunk) for chunk in holding.missing)
+        return [
+            LostShard(
+                manifest.entries[place].chunk,
+                ChunkHeader(manifest.k, manifest.n, manifest.entries[place].length),
+            )
+            for place in sorted(place for place in places if place is not None)
+            if entry.lacks(*span_at(manifest, place))
+        ]
+
+    def _open(
+        self, deal: Deal, requests: Mapping[VaultId, SignedSiblingRequest]
+    ) -> list[SiblingStream]:
+        streams = []
+        for index, holder in enumerate(deal.holders):
+            request = requests.get(holder.vault)
+            channel = self._peers.channel(holder.vault) if request else None
+            if request and channel and holder.vault != self._driver.holder.vault:
+                streams.append(SiblingStream(channel, index, request))
+        return streams
+
+    async def _rebuild_all(
+        self,
+        holding: DealHolding,
+        lost: Sequence[LostShard],
+        siblings: Sequence[SiblingStream],
+    ) -> int:
+        waiting = iter(lost)
+        rebuilt = 0
+
+        async def work() -> None:
+            nonlocal rebuilt
+            loop = asyncio.get_running_loop()
+            for one in waiting:
+                began = loop.time()
+                rebuilt += await self._rebuild_one(holding, one, siblings)
+                fetched = one.header.shard_bytes * one.header.k * CHUNKS_AT_ONCE
+                due = began + fetched / self._bytes_per_second
+                await asyncio.sleep(max(due - loop.time(), 0))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CHUNKS_AT_ONCE):
+                group.create_task(work())
+        return rebuilt
+
+    async def _rebuild_one(
+        self, holding: DealHolding, lost: LostShard, siblings: Sequence[SiblingStream]
+    ) -> int:
+        shards = await gather_shards(lost, siblings)
+        if len(shards) < lost.header.k:
+            return 0
+        return await to_the_end(self._keep(holding, lost, shards))
+
+    async def _keep(
+        self, holding: DealHolding, lost: LostShard, shards: Mapping[int, bytes]
+    ) -> int:
+        store = self._driver.store
+        try:
+            await store.workers.shards(keep_rebuilt, store.files, holding, lost, shards)
+        except MalformedUploadError:
+            return 0
+        await self._driver.healed(holding.deal, (lost.chunk,))
+        return 1
+
+
+async def gather_shards(
+    lost: LostShard, siblings: Sequence[SiblingStream]
+) -> dict[int, bytes]:
+    """Return k verified shards of a chunk, or fewer when no more can be had."""
+    shards: dict[int, bytes] = {}
+    left = [sibling for sibling in siblings if not sibling.failed]
+    while left and len(shards) < lost.header.k:
+        asked = left[: lost.header.k - len(shards)]
+        del left[: len(asked)]
+        fetched = await asyncio.gather(
+            *(sibling.shard(lost.chunk, lost.header) for sibling in asked)
+        )
+        for sibling, shard in zip(asked, fetched, strict=True):
+            if shard is not None:
+                shards[sibling.index] = shard
+    return shards
+
+
+def keep_rebuilt(
+    files: ShardFiles,
+    holding: DealHolding,
+    lost: LostShard,
+    shards: Mapping[int, bytes],
+) -> None:
+    """Rebuild this holder's shard and keep it durably; it blocks.
+
+    Raises MalformedUploadError, OSError.
+    """
+    header = lost.header
+    everyone = codec(header.k, header.n).rebuild(shards, range(header.n))
+    roots = [merkle.data_root(everyone[index]) for index in range(header.n)]
+    tree = merkle.Tree(roots)
+    if chunk_id(header, tree.root) != lost.chunk:
+        raise MalformedUploadError("the shards do not make their chunk")
+    proof = ShardProof(header, holding.index, tree.path(holding.index))
+    files.keep(holding.deal, [(lost.chunk, proof, everyone[holding.index])])

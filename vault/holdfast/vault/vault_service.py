@@ -1,0 +1,256 @@
+"""The Vault service over gRPC: canonical bytes in and out, one status per refusal.
+
+Messages are parsed here and not by gRPC, so that arbitrary bytes are answered
+with INVALID_ARGUMENT.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from holdfast.protocol.deal import QUOTE, Purpose
+from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.manifest import (
+    HEAD,
+    MANIFEST_CHANGE,
+    MANIFEST_ENTRY,
+    ManifestChange,
+    SignedHead,
+)
+from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT, SignedReceipt
+from holdfast.protocol.units import DealId, Digest
+from holdfast.vault.core.holding_events import (
+    AskShards,
+    Countersigned,
+    GiveReceipt,
+    ShowNewer,
+)
+from holdfast.vault.data_side import DataSide
+from holdfast.vault.frame_stream import Context, FrameStream
+from holdfast.vault.ports import SiblingCheck
+from holdfast.vault.shard_intake import ShardIntake
+from holdfast.vault.shard_serving import ShardServing
+from holdfast.vault.statuses import refuse
+from holdfast.wire import frames
+from holdfast.wire.v1 import vault_pb2 as pb
+
+SERVICE: Final = "holdfast.v1.Vault"
+NAMES: Final = (SERVICE,)
+ENTRIES_PER_MESSAGE: Final = 16_384
+SMALL_BYTES: Final = 64 << 10
+
+M = TypeVar("M", bound=Message)
+AnyContext = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFigures:
+    """What the audit side tells everybody who asks how this vault stands.
+
+    `record` is the encoded signed VaultRecord.
+    """
+
+    record: bytes
+    standing: str
+    ledger_sequence: int
+    ledger_reachable: bool
+    last_certified_epoch: int
+    certified_epochs: int
+    earned_grains: int
+    claimed_grains: int
+
+
+def add_vault_services(
+    server: grpc.aio.Server,
+    data: DataSide,
+    siblings: SiblingCheck,
+    audits: Callable[[], AuditFigures],
+) -> None:
+    """Add the Vault service and the shard streams to a server."""
+    service = VaultService(data, audits)
+    intake = ShardIntake(data.driver, data.authority, data.world.clock)
+    serving = ShardServing(data.driver, data.authority, siblings)
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler(SERVICE, service.handlers()),
+            grpc.method_handlers_generic_handler(
+                frames.SERVICE,
+                {
+                    "Store": _frames_handler(intake.serve),
+                    "Fetch": _frames_handler(serving.serve),
+                },
+            ),
+        )
+    )
+
+
+class VaultService:
+    """The methods of the Vault service."""
+
+    def __init__(self, data: DataSide, audits: Callable[[], AuditFigures]) -> None:
+        self._data = data
+        self._audits = audits
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        """Return the handler of each method."""
+        return {
+            "Describe": _unary_handler(pb.DescribeRequest, self.describe),
+            "Quote": _unary_handler(pb.QuoteRequest, self.quote),
+            "DealState": _unary_handler(pb.DealStateRequest, self.deal_state),
+            "Propose": _unary_handler(pb.ProposeRequest, self.propose),
+            "Acknowledge": _unary_handler(pb.AcknowledgeRequest, self.acknowledge),
+            "Manifest": _stream_handler(pb.ManifestRequest, self.manifest),
+        }
+
+    async def describe(
+        self, _request: pb.DescribeRequest, _context: AnyContext
+    ) -> pb.DescribeReply:
+        """Say how the vault stands."""
+        audits, held = self._audits(), self._data.figures()
+        return pb.DescribeReply(
+            record=audits.record,
+            epoch=max(self._data.world.ledger.epoch(), 0),
+            ledger_sequence=audits.ledger_sequence,
+            held_bytes=held.held_bytes,
+            quota_bytes=held.quota_bytes,
+            held_shards=held.held_shards,
+            standing=audits.standing,
+            last_certified_epoch=audits.last_certified_epoch,
+            earned_grains=audits.earned_grains,
+            claimed_grains=audits.claimed_grains,
+            ledger_reachable=audits.ledger_reachable,
+            missing_shards=held.missing_shards,
+            certified_epochs=audits.certified_epochs,
+        )
+
+    async def quote(
+        self, request: pb.QuoteRequest, context: AnyContext
+    ) -> pb.QuoteReply:
+        """Give a price for one index of a deal."""
+        deal = DealId(_digest(request.deal, "deal"))
+        asker = context.peer().rpartition(":")[0]
+        quote = await self._data.quotes.quote(
+            deal, request.capacity, request.end_epoch, asker
+        )
+        return pb.QuoteReply(quote=QUOTE.encode(quote))
+
+    async def deal_state(
+        self, request: pb.DealStateRequest, _context: AnyContext
+    ) -> pb.DealStateReply:
+        """Show the newest heads of a deal."""
+        deal = await self._data.authority.granted(request.grant, set(Purpose))
+        held = self._data.owners.state(deal)
+        reply = pb.DealStateReply()
+        if held.full:
+            reply.full_receipt = FULL_RECEIPT.encode(held.full)
+        if held.newest and held.newest.digest in held.pending:
+            reply.pending_head = HEAD.encode(held.newest.head)
+            reply.pending_receipt = RECEIPT.encode(held.newest.receipt)
+        return reply
+
+    async def manifest(
+        self, request: pb.ManifestRequest, _context: AnyContext
+    ) -> AsyncIterator[pb.ManifestReply]:
+        """Stream the entries of one head."""
+        deal = await self._data.authority.granted(request.grant, set(Purpose))
+        digest = Digest(_digest(request.head, "head"))
+        manifest = await self._data.owners.manifest(deal, digest)
+        write = MANIFEST_ENTRY.bare().write
+        for at in range(0, len(manifest.entries), ENTRIES_PER_MESSAGE):
+            batch = manifest.entries[at : at + ENTRIES_PER_MESSAGE]
+            entries = await asyncio.to_thread(b"".join, map(write, batch))
+            yield pb.ManifestReply(entries=entries)
+
+    async def propose(
+        self, request: pb.ProposeRequest, _context: AnyContext
+    ) -> pb.ProposeReply:
+        """Countersign a head, or say what is in the way."""
+        head = HEAD.decode(request.head)
+        base = Digest(_digest(request.base, "base"))
+        change = await _decode_change(request.change)
+        if len(request.conflict) > 2:
+            raise DecodingError("a conflict is two heads")
+        shown = tuple(_countersigned(one) for one in request.conflict)
+        match await self._data.owners.propose(head, base, change, shown):
+            case GiveReceipt(receipt):
+                return pb.ProposeReply(receipt=RECEIPT.encode(receipt))
+            case AskShards(chunks):
+                return pb.ProposeReply(missing=chunks)
+            case ShowNewer(newer, full):
+                return pb.ProposeReply(
+                    newer=_written(newer),
+                    full_receipt=FULL_RECEIPT.encode(full) if full else b"",
+                )
+
+    async def acknowledge(
+        self, request: pb.AcknowledgeRequest, _context: AnyContext
+    ) -> pb.AcknowledgeReply:
+        """Store a full receipt."""
+        await self._data.owners.acknowledge(FULL_RECEIPT.decode(request.full_receipt))
+        return pb.AcknowledgeReply()
+
+
+def _digest(value: bytes, name: str) -> bytes:
+    if len(value) != 32:
+        raise DecodingError(f"{name} has {len(value)} bytes, not 32")
+    return value
+
+
+async def _decode_change(encoded: bytes) -> ManifestChange:
+    if len(encoded) <= SMALL_BYTES:
+        return MANIFEST_CHANGE.decode(encoded)
+    return await asyncio.to_thread(MANIFEST_CHANGE.decode, encoded)
+
+
+def _countersigned(shown: pb.Countersigned) -> tuple[SignedHead, SignedReceipt]:
+    return HEAD.decode(shown.head), RECEIPT.decode(shown.receipt)
+
+
+def _written(one: Countersigned) -> pb.Countersigned:
+    return pb.Countersigned(
+        head=HEAD.encode(one.head), receipt=RECEIPT.encode(one.receipt)
+    )
+
+
+def _unary_handler(
+    request_type: type[M], method: Callable[[M, AnyContext], Awaitable[Message]]
+) -> grpc.RpcMethodHandler[Any, Any]:
+    async def handle(request: bytes, context: AnyContext) -> bytes:
+        try:
+            reply = await method(request_type.FromString(request), context)
+            return reply.SerializeToString()
+        except Exception as error:  # refuse() raises what is unexpected
+            await refuse(context, error)
+            raise
+
+    return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def _stream_handler(
+    request_type: type[M], method: Callable[[M, AnyContext], AsyncIterator[Message]]
+) -> grpc.RpcMethodHandler[Any, Any]:
+    async def handle(request: bytes, context: AnyContext) -> AsyncIterator[bytes]:
+        try:
+            async for reply in method(request_type.FromString(request), context):
+                yield reply.SerializeToString()
+        except Exception as error:  # as above
+            await refuse(context, error)
+            raise
+
+    return grpc.unary_stream_rpc_method_handler(handle)
+
+
+def _frames_handler(
+    serve: Callable[[FrameStream], Awaitable[None]],
+) -> grpc.RpcMethodHandler[Any, Any]:
+    async def handle(_requests: object, context: Context) -> None:
+        try:
+            await serve(FrameStream(context))
+        except Exception as error:  # noqa: BLE001 # as above
+            await refuse(context, error)
+
+    return grpc.stream_stream_rpc_method_handler(handle)
