@@ -1,0 +1,526 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+# @license Apache-2.0
+"""
+@title  The registry: staked vaults, how they enter and leave, and their committees
+@notice A vault enters once, with the consent of its identity key and proof that it
+        has its BLS key. Stakes stay here until they are withdrawn; only a certified
+        settlement can slash them. Nobody owns this contract.
+"""
+
+from ethereum.ercs import IERC20
+
+import bls
+import calendar
+import roster
+
+initializes: calendar
+initializes: roster[calendar := calendar]
+exports: (roster.vault_at, roster.count)
+
+interface Network:
+    def network_id() -> bytes32: view
+    def committee_size() -> uint256: view
+    def unbonding_epochs() -> uint256: view
+    def rebuild_price() -> uint256: view
+
+interface Identity:
+    def verify(key: bytes32, message: Bytes[278], signature: Bytes[64]) -> bool: view
+
+interface Certificates:
+    def enroll(
+        number: uint256, account: address, key: Bytes[128], possession: Bytes[256]
+    ): nonpayable
+
+interface Settlement:
+    def is_settled(epoch: uint256) -> bool: view
+
+flag Listing:
+    ACTIVE
+    UNBONDING
+    WITHDRAWN
+    EJECTED
+
+struct Standing:
+    account: address        # 160 bits of the slot
+    joined_epoch: uint256   # 32
+    left_epoch: uint256     # 32; NEVER while it is active
+    listing: Listing        # 8
+
+struct Payment:
+    payout: address         # 160
+    claimed: uint256        # 64
+    number: uint256         # 32
+
+struct Stake:
+    grains: uint256         # 64
+    committed_bytes: uint256  # 128
+    free_epoch: uint256     # 64: the last epoch of any deal that it held
+
+struct Vault:
+    number: uint256
+    account: address
+    payout: address
+    stake: uint256
+    committed_bytes: uint256
+    listing: Listing
+    joined_epoch: uint256
+    left_epoch: uint256
+    free_epoch: uint256
+    claimed: uint256
+
+struct Holder:
+    vault: bytes32
+    price: uint64
+
+struct Party:
+    account: address
+    payout: address
+
+event Registered:
+    vault: indexed(bytes32)
+    account: indexed(address)
+    number: uint256
+    identity_key: bytes32
+    bls_key: Bytes[48]
+    possession: Bytes[96]
+    payout: address
+    consent: Bytes[64]
+    joined_epoch: uint256
+
+event Staked:
+    vault: indexed(bytes32)
+    amount: uint256
+
+event Unbonded:
+    vault: indexed(bytes32)
+    left_epoch: uint256
+
+event Withdrawn:
+    vault: indexed(bytes32)
+    amount: uint256
+
+event VaultEjected:
+    vault: indexed(bytes32)
+    slashed: uint256
+    left_epoch: uint256
+
+event Claimed:
+    vault: indexed(bytes32)
+    payout: indexed(address)
+    amount: uint256
+
+event Committed:
+    vault: indexed(bytes32)
+    committed_bytes: uint256
+
+SUPPLY_MAX: constant(uint256) = 2**63 - 1
+NEVER: constant(uint256) = 2**32 - 1
+GIB: constant(uint256) = 2**30
+U64: constant(uint256) = 2**64 - 1
+HOLDERS_MAX: constant(uint256) = 255
+EJECTIONS_MAX: constant(uint256) = 64
+STEPS_MAX: constant(uint256) = 1024
+# "HF", kind 66, version 1: the encoding of a Consent.
+CONSENT_PREFIX: constant(Bytes[4]) = x"48464201"
+
+token: public(immutable(IERC20))
+identity: public(immutable(Identity))
+certificates: public(immutable(Certificates))
+deals: public(immutable(address))
+settlement: public(immutable(Settlement))
+NETWORK_ID: immutable(bytes32)
+COMMITTEE_SIZE: immutable(uint256)
+UNBONDING_EPOCHS: immutable(uint256)
+REBUILD_PRICE: immutable(uint256)
+
+_standings: HashMap[bytes32, uint256]
+_payments: HashMap[bytes32, uint256]
+_stakes: HashMap[bytes32, uint256]
+
+
+@deploy
+def __init__(
+    network: address,
+    token_: address,
+    identity_: address,
+    certificates_: address,
+    deals_: address,
+    settlement_: address,
+):
+    """
+    @param identity_ Verifies Ed25519 signatures.
+    @param certificates_ Keeps the keys that certificates are checked with.
+    @param deals_ Where the deals contract will be.
+    @param settlement_ Where the settlement contract will be.
+    """
+    calendar.__init__(network)
+    token = IERC20(token_)
+    identity = Identity(identity_)
+    certificates = Certificates(certificates_)
+    deals = deals_
+    settlement = Settlement(settlement_)
+    NETWORK_ID = staticcall Network(network).network_id()
+    COMMITTEE_SIZE = staticcall Network(network).committee_size()
+    UNBONDING_EPOCHS = staticcall Network(network).unbonding_epochs()
+    REBUILD_PRICE = staticcall Network(network).rebuild_price()
+
+
+@external
+@nonreentrant
+def register(
+    identity_key: bytes32,
+    bls_key: Bytes[128],
+    possession: Bytes[256],
+    payout: address,
+    stake: uint256,
+    consent: Bytes[64],
+):
+    """
+    @notice Stake grains of the caller on a new vault and list it.
+    @param bls_key A point of G1, 128 bytes as EIP-2537 has them.
+    @param possession A point of G2, 256 bytes: that the vault has the BLS key.
+    @param consent The identity key's Ed25519 signature over the encoded Consent.
+    """
+    vault: bytes32 = sha256(identity_key)
+    self._require_amount(stake)
+    assert payout != empty(address), "zero address"
+    assert self._standings[vault] == 0, "vault registered"
+    key: Bytes[48] = bls._compress_key(bls._pack(bls_key))
+    proof: Bytes[96] = bls._compress_signature(possession)
+    message: Bytes[278] = concat(
+        b"holdfast signed v1",
+        NETWORK_ID,
+        CONSENT_PREFIX,
+        convert(msg.sender, bytes20),
+        identity_key,
+        key,
+        proof,
+        convert(payout, bytes20),
+        convert(convert(stake, uint64), bytes8),
+    )
+    consented: bool = staticcall identity.verify(identity_key, message, consent)
+    assert consented, "consent refused"
+
+    epoch: uint256 = calendar._epoch()
+    number: uint256 = roster._enter(vault, epoch)
+    self._put_standing(
+        vault,
+        Standing(
+            account=msg.sender,
+            joined_epoch=epoch,
+            left_epoch=NEVER,
+            listing=Listing.ACTIVE,
+        ),
+    )
+    self._put_payment(vault, Payment(payout=payout, claimed=0, number=number))
+    self._put_stake(vault, Stake(grains=stake, committed_bytes=0, free_epoch=0))
+    log Registered(
+        vault=vault,
+        account=msg.sender,
+        number=number,
+        identity_key=identity_key,
+        bls_key=key,
+        possession=proof,
+        payout=payout,
+        consent=consent,
+        joined_epoch=epoch,
+    )
+    log Staked(vault=vault, amount=stake)
+    extcall certificates.enroll(number, msg.sender, bls_key, possession)
+    self._take(msg.sender, stake)
+
+
+@external
+@nonreentrant
+def add_stake(vault: bytes32, amount: uint256):
+    """
+    @notice Add grains of the caller to the stake of the caller's active vault.
+    """
+    self._require_amount(amount)
+    standing: Standing = self._owned(vault)
+    assert standing.listing == Listing.ACTIVE, "vault left"
+    stake: Stake = self._stake(vault)
+    stake.grains += amount
+    self._put_stake(vault, stake)
+    log Staked(vault=vault, amount=amount)
+    self._take(msg.sender, amount)
+
+
+@external
+@nonreentrant
+def unbond(vault: bytes32):
+    """
+    @notice Take the caller's vault out of the registry; its stake stays locked.
+    """
+    standing: Standing = self._owned(vault)
+    assert standing.listing == Listing.ACTIVE, "vault left"
+    epoch: uint256 = calendar._epoch()
+    standing.listing = Listing.UNBONDING
+    standing.left_epoch = epoch
+    self._put_standing(vault, standing)
+    roster._leave(self._payment(vault).number, epoch)
+    log Unbonded(vault=vault, left_epoch=epoch)
+
+
+@external
+@nonreentrant
+def withdraw(vault: bytes32):
+    """
+    @notice Return what is left of the stake of the caller's vault, once it has left,
+            its deals are refunded and settled, and the time of unbonding is over.
+    """
+    standing: Standing = self._owned(vault)
+    stake: Stake = self._stake(vault)
+    assert stake.grains > 0, "nothing to withdraw"
+    assert standing.left_epoch != NEVER, "vault active"
+    assert stake.committed_bytes == 0, "deals open"
+    free: uint256 = max(standing.left_epoch, stake.free_epoch)
+    assert calendar._epoch() >= free + UNBONDING_EPOCHS, "stake locked"
+    assert staticcall settlement.is_settled(free), "unsettled"
+
+    amount: uint256 = stake.grains
+    stake.grains = 0
+    self._put_stake(vault, stake)
+    if standing.listing == Listing.UNBONDING:
+        standing.listing = Listing.WITHDRAWN
+        self._put_standing(vault, standing)
+    log Withdrawn(vault=vault, amount=amount)
+    assert extcall token.transfer(msg.sender, amount), "token refused"
+
+
+@external
+def advance(steps: uint256):
+    """
+    @notice Bring the snapshot up to the current period, at most `steps` vaults of it.
+            A settlement does this too; it is needed alone only after a great many
+            vaults have come or gone within one period.
+    """
+    roster._advance(min(steps, STEPS_MAX), calendar._epoch())
+
+
+# ------------------------------------------------- for the other contracts
+
+
+@external
+@nonreentrant
+def commit(holders: DynArray[Holder, HOLDERS_MAX], added: uint256) -> DynArray[Party, HOLDERS_MAX]:
+    """
+    @notice Let active vaults vouch for so many more bytes each; only Deals may.
+    @return The account and the payout account of each.
+    """
+    assert msg.sender == deals, "only deals"
+    parties: DynArray[Party, HOLDERS_MAX] = []
+    for holder: Holder in holders:
+        standing: Standing = self._standing(holder.vault)
+        assert standing.listing == Listing.ACTIVE, "vault not active"
+        stake: Stake = self._stake(holder.vault)
+        stake.committed_bytes += added
+        assert stake.committed_bytes <= self._covered(stake.grains), "stake too low"
+        self._put_stake(holder.vault, stake)
+        payout: address = self._payment(holder.vault).payout
+        parties.append(Party(account=standing.account, payout=payout))
+        log Committed(vault=holder.vault, committed_bytes=stake.committed_bytes)
+    return parties
+
+
+@external
+@nonreentrant
+def release(holders: DynArray[Holder, HOLDERS_MAX], removed: uint256, last_epoch: uint256):
+    """
+    @notice Take the bytes of a refunded deal off its holders; only Deals may.
+    """
+    assert msg.sender == deals, "only deals"
+    for holder: Holder in holders:
+        stake: Stake = self._stake(holder.vault)
+        stake.committed_bytes -= removed
+        stake.free_epoch = max(stake.free_epoch, last_epoch)
+        self._put_stake(holder.vault, stake)
+        log Committed(vault=holder.vault, committed_bytes=stake.committed_bytes)
+
+
+@external
+@nonreentrant
+def take_claim(vault: bytes32, total: uint256) -> Payment:
+    """
+    @notice Note that a vault has claimed up to `total`; only Settlement may.
+    @return The payout account, the amount now due, and the vault's number.
+    """
+    assert msg.sender == settlement.address, "only settlement"
+    assert self._standings[vault] != 0, "vault unknown"
+    payment: Payment = self._payment(vault)
+    assert total > payment.claimed, "nothing to claim"
+    due: uint256 = total - payment.claimed
+    payment.claimed = total
+    self._put_payment(vault, payment)
+    log Claimed(vault=vault, payout=payment.payout, amount=due)
+    return Payment(payout=payment.payout, claimed=due, number=payment.number)
+
+
+@external
+@nonreentrant
+def eject(vault: bytes32, slashed: uint256) -> uint256:
+    """
+    @notice Throw a vault out and slash its stake; only Settlement may. A stake that
+            was withdrawn meanwhile cannot be slashed.
+    @return What was slashed; `pay_slashed` hands it over.
+    """
+    assert msg.sender == settlement.address, "only settlement"
+    assert self._standings[vault] != 0, "ejection refused"
+    standing: Standing = self._standing(vault)
+    assert standing.listing != Listing.EJECTED, "ejection refused"
+    stake: Stake = self._stake(vault)
+    amount: uint256 = min(slashed, stake.grains)
+    stake.grains -= amount
+    self._put_stake(vault, stake)
+    if standing.left_epoch == NEVER:
+        standing.left_epoch = calendar._epoch()
+        roster._leave(self._payment(vault).number, standing.left_epoch)
+    standing.listing = Listing.EJECTED
+    self._put_standing(vault, standing)
+    log VaultEjected(vault=vault, slashed=amount, left_epoch=standing.left_epoch)
+    return amount
+
+
+@external
+@nonreentrant
+def pay_slashed(amount: uint256):
+    """
+    @notice Hand what was slashed to the settlement contract, which asks for it.
+    """
+    assert msg.sender == settlement.address, "only settlement"
+    assert extcall token.transfer(msg.sender, amount), "token refused"
+
+
+# ---------------------------------------------------------------- questions
+
+
+@external
+@view
+def committee(beacon: bytes32) -> DynArray[uint256, 128]:
+    """
+    @notice The numbers of the current period's committee by rank, drawn with `beacon`.
+    """
+    assert roster._is_current(calendar._epoch()), "registry behind"
+    return roster._draw(beacon, COMMITTEE_SIZE)
+
+
+@external
+@view
+def is_empty() -> bool:
+    """
+    @notice Whether the current period's snapshot is known to have nobody in it.
+    """
+    return roster._is_current(calendar._epoch()) and roster._load().live == 0
+
+
+@external
+@view
+def vault(id: bytes32) -> Vault:
+    """
+    @notice One row; its listing is 0 when there is no such vault.
+    """
+    standing: Standing = self._standing(id)
+    payment: Payment = self._payment(id)
+    stake: Stake = self._stake(id)
+    return Vault(
+        number=payment.number,
+        account=standing.account,
+        payout=payment.payout,
+        stake=stake.grains,
+        committed_bytes=stake.committed_bytes,
+        listing=standing.listing,
+        joined_epoch=standing.joined_epoch,
+        left_epoch=standing.left_epoch,
+        free_epoch=stake.free_epoch,
+        claimed=payment.claimed,
+    )
+
+
+# ------------------------------------------------------------------ details
+
+
+@internal
+@pure
+def _require_amount(amount: uint256):
+    assert 0 < amount and amount <= SUPPLY_MAX, "amount refused"
+
+
+@internal
+def _take(account: address, amount: uint256):
+    assert extcall token.transferFrom(account, self, amount), "token refused"
+
+
+@internal
+@view
+def _covered(stake: uint256) -> uint256:
+    """
+    How many bytes a stake may vouch for: `pricing.bytes_covered`.
+    """
+    if REBUILD_PRICE == 0:
+        return 2**63
+    return stake * GIB // REBUILD_PRICE
+
+
+@internal
+@view
+def _owned(vault: bytes32) -> Standing:
+    assert self._standings[vault] != 0, "vault unknown"
+    standing: Standing = self._standing(vault)
+    assert standing.account == msg.sender, "not the owner"
+    return standing
+
+
+@internal
+@view
+def _standing(vault: bytes32) -> Standing:
+    word: uint256 = self._standings[vault]
+    return Standing(
+        account=convert(word & (2**160 - 1), address),
+        joined_epoch=(word >> 160) & (2**32 - 1),
+        left_epoch=(word >> 192) & (2**32 - 1),
+        listing=convert((word >> 224) & 15, Listing),
+    )
+
+
+@internal
+def _put_standing(vault: bytes32, standing: Standing):
+    word: uint256 = convert(standing.account, uint256)
+    word |= standing.joined_epoch << 160
+    word |= standing.left_epoch << 192
+    self._standings[vault] = word | convert(standing.listing, uint256) << 224
+
+
+@internal
+@view
+def _payment(vault: bytes32) -> Payment:
+    word: uint256 = self._payments[vault]
+    return Payment(
+        payout=convert(word & (2**160 - 1), address),
+        claimed=(word >> 160) & U64,
+        number=word >> 224,
+    )
+
+
+@internal
+def _put_payment(vault: bytes32, payment: Payment):
+    word: uint256 = convert(payment.payout, uint256)
+    self._payments[vault] = word | payment.claimed << 160 | payment.number << 224
+
+
+@internal
+@view
+def _stake(vault: bytes32) -> Stake:
+    word: uint256 = self._stakes[vault]
+    return Stake(
+        grains=word & U64,
+        committed_bytes=(word >> 64) & (2**128 - 1),
+        free_epoch=word >> 192,
+    )
+
+
+@internal
+def _put_stake(vault: bytes32, stake: Stake):
+    self._stakes[vault] = (
+        stake.grains | stake.committed_bytes << 64 | stake.free_epoch << 192
+    )
