@@ -12,7 +12,7 @@ import zstandard
 from backup_owner import Owner, fill, job_of
 from holdfast.client.archive import BackupProgress
 from holdfast.client.backup import back_up, estimate
-from holdfast.client.core.errors import NothingToBackUpError
+from holdfast.client.core.errors import NothingToBackUpError, SnapshotLimitError
 from holdfast.client.scan import ProblemKind
 from holdfast.protocol.units import KIB, MIB
 from memory_chunks import MemoryChunks, UploadStoppedError
@@ -108,6 +108,25 @@ def test_a_path_that_does_not_exist_is_a_problem_and_alone_an_error(
         owner.back_up(source / "none")
     backup = owner.back_up(source, source.with_name("none"))
     assert [problem.kind for problem in backup.problems] == [ProblemKind.VANISHED]
+
+
+def test_more_than_a_snapshot_can_hold_is_refused(owner: Owner, source: Path) -> None:
+    for job in (
+        job_of(*([source] * 16_385)),
+        job_of(b"/" + b"x" * 5000),
+        job_of(source, tags=("x",) * 257),
+        job_of(source, tags=("x" * 257,)),
+    ):
+        with pytest.raises(SnapshotLimitError):
+            back_up(owner.repository, job, owner.chunks)
+
+
+def test_the_longest_names_of_host_and_user_are_clipped(
+    owner: Owner, source: Path
+) -> None:
+    fill(source, {"a": b"1"})
+    snapshot = owner.back_up(source, host="\u00e9" * 200, user="u").snapshot.snapshot
+    assert snapshot.host == "\u00e9" * 128
 
 
 def test_excluded_paths_are_left_out(owner: Owner, source: Path) -> None:

@@ -1,4 +1,5 @@
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from holdfast.client.core.seal import (
     unseal,
 )
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.keys import hkdf
 from holdfast.protocol.units import CHUNK_BYTES_MAX, MEMO_BYTES, ChunkId
 
 KEY = bytes(range(32))
@@ -46,6 +48,13 @@ def test_arbitrary_bytes_are_no_sealed_chunk_and_no_memo(data: bytes) -> None:
         unseal(KEY, data)
     with pytest.raises(ProtocolError):
         unseal_memo(KEY, data)
+
+
+@pytest.mark.skipif(Cipher.AES_256_GCM not in CIPHERS, reason="no AES instructions")
+def test_openssl_opens_what_libsodium_sealed() -> None:
+    sealed = seal(KEY, SALT, b"plaintext", Cipher.AES_256_GCM)
+    own = AESGCM(hkdf(KEY, "chunk", salt=SALT))
+    assert own.decrypt(bytes(12), sealed[37:], sealed[:37]) == b"plaintext"
 
 
 def test_another_key_does_not_open_it() -> None:

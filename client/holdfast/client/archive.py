@@ -221,7 +221,7 @@ class Archiver:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise FileNotFoundError(0, "it is no longer a file")
             content, size = self._content(
-                lambda window: os.readv(descriptor, [window]), path
+                _file_reader(descriptor, status.st_size), path
             )
             after = os.fstat(descriptor)
         finally:
@@ -295,6 +295,23 @@ def absolute_paths(
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _file_reader(descriptor: int, expected: int) -> ReadInto:
+    """Return how to read a file; a short read at its known end is not repeated."""
+    seen = 0
+    ended = False
+
+    def read_into(window: memoryview) -> int:
+        nonlocal seen, ended
+        if ended:
+            return 0
+        count = os.readv(descriptor, [window])
+        seen += count
+        ended = count < len(window) and seen >= expected
+        return count
+
+    return read_into
 
 
 def reader_of(stream: BinaryIO) -> ReadInto:

@@ -16,7 +16,14 @@ from holdfast.client.chunking import Cutter
 from holdfast.client.core.errors import NothingToBackUpError
 from holdfast.client.core.ports import ChunkWriter
 from holdfast.client.core.root import RootChange, newest_parent
-from holdfast.client.core.snapshot import NamedSnapshot, Snapshot, name_snapshot
+from holdfast.client.core.snapshot import (
+    NamedSnapshot,
+    Snapshot,
+    check_paths,
+    check_tags,
+    clip_text,
+    name_snapshot,
+)
 from holdfast.client.repository import Repository, Update
 from holdfast.client.scan import Problem
 from holdfast.protocol.units import ChunkId
@@ -51,12 +58,15 @@ def back_up(
 ) -> Backup:
     """Store what the job names, next to the newest snapshot of the same paths.
 
-    Raises NothingToBackUpError if none of the paths exists, and what `writer` raises.
+    Raises NothingToBackUpError if none of the paths exists, SnapshotLimitError for too
+    many paths or tags, and what `writer` raises.
     """
+    check_paths(job.paths)
+    check_tags(job.tags)
     if job.stream is None and not any(map(os.path.lexists, job.paths)):
         names = ", ".join(map(os.fsdecode, job.paths))
         raise NothingToBackUpError(f"there is nothing at {names}")
-    parent = newest_parent(repository.root, job.host, job.paths)
+    parent = newest_parent(repository.root, clip_text(job.host), job.paths)
     keys = repository.keys
     with BlobWriter(keys, repository.index, writer, log=log, entropy=entropy) as blobs:
         archiver = Archiver(
@@ -96,8 +106,8 @@ def _snapshot(
     return Snapshot(
         time_ns=job.time_ns,
         utc_offset_seconds=job.utc_offset_seconds,
-        host=job.host,
-        user=job.user,
+        host=clip_text(job.host),
+        user=clip_text(job.user),
         paths=job.paths,
         tags=job.tags,
         tree=archive.tree,

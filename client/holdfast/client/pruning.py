@@ -12,7 +12,7 @@ from holdfast.client.core.objects import list_objects
 from holdfast.client.core.ports import ChunkWriter
 from holdfast.client.core.prune import Liveness, PrunePlan, plan_prune
 from holdfast.client.core.root import Root, RootChange
-from holdfast.client.core.snapshot import SnapshotId
+from holdfast.client.core.snapshot import SnapshotId, check_tags
 from holdfast.client.core.tree import NodeKind, decode_page
 from holdfast.client.repository import Repository, Update
 
@@ -34,7 +34,8 @@ def forget(repository: Repository, snapshots: Iterable[SnapshotId]) -> Update:
 def retag(
     repository: Repository, snapshot: SnapshotId, tags: tuple[str, ...]
 ) -> Update:
-    """Give a snapshot other tags."""
+    """Give a snapshot other tags, or raise SnapshotLimitError."""
+    check_tags(tags)
     return Update(RootChange(repository.root.generation, retagged={snapshot: tags}))
 
 

@@ -71,5 +71,9 @@ class NothingToBackUpError(HoldfastError):
     """None of the paths exists; nothing was stored."""
 
 
+class SnapshotLimitError(HoldfastError):
+    """A snapshot has too many paths or tags, or one that is too long."""
+
+
 class ChunkerMissingError(HoldfastError):
     """The compiled part of pyfastcdc did not load; install its wheel again."""

@@ -1,9 +1,11 @@
 """A snapshot: what was backed up, when, from where, and the tree that holds it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NewType
 
 from holdfast.client.core.blobs import BLOB_LIST_CODEC, BlobId, BlobList, blob_id
+from holdfast.client.core.errors import SnapshotLimitError
 from holdfast.protocol.encoding import (
     BYTES32,
     U64,
@@ -18,8 +20,9 @@ from holdfast.protocol.encoding import (
 SnapshotId = NewType("SnapshotId", bytes)
 """32 bytes: the keyed hash of the snapshot without its tags."""
 
-PATHS_MAX: Final = 1024
+PATHS_MAX: Final = 16384
 TAGS_MAX: Final = 256
+TEXT_BYTES_MAX: Final = 256
 _PATH_BYTES_MAX: Final = 4096
 _OFFSET_BIAS_SECONDS: Final = 86400
 
@@ -88,10 +91,10 @@ SNAPSHOT: Final = Format(
     version=1,
     time_ns=U64,
     utc_offset_seconds=_OFFSET,
-    host=text(256),
-    user=text(256),
+    host=text(TEXT_BYTES_MAX),
+    user=text(TEXT_BYTES_MAX),
     paths=sequence(variable(_PATH_BYTES_MAX), PATHS_MAX),
-    tags=sequence(text(256), TAGS_MAX),
+    tags=sequence(text(TEXT_BYTES_MAX), TAGS_MAX),
     tree=BLOB_LIST_CODEC,
     parent=optional(BYTES32),
     stats=SNAPSHOT_STATS.bare(),
@@ -110,6 +113,31 @@ class NamedSnapshot:
 NAMED_SNAPSHOT: Final = Format(
     NamedSnapshot, kind=75, version=1, id=BYTES32, snapshot=SNAPSHOT.bare()
 )
+
+
+def check_paths(paths: Sequence[bytes]) -> None:
+    """Raise SnapshotLimitError unless a snapshot can list these paths."""
+    if len(paths) > PATHS_MAX:
+        raise SnapshotLimitError(
+            f"{len(paths)} paths are too many for one snapshot; "
+            "name the directory that holds them"
+        )
+    for path in paths:
+        if len(path) > _PATH_BYTES_MAX:
+            raise SnapshotLimitError(f"a path of {len(path)} bytes is too long")
+
+
+def check_tags(tags: Sequence[str]) -> None:
+    """Raise SnapshotLimitError unless a snapshot can have these tags."""
+    if len(tags) > TAGS_MAX or any(
+        len(tag.encode("utf-8", "surrogatepass")) > TEXT_BYTES_MAX for tag in tags
+    ):
+        raise SnapshotLimitError("a snapshot has at most 256 tags of 256 bytes")
+
+
+def clip_text(value: str) -> str:
+    """Return a host's or user's name as a snapshot can hold it."""
+    return value.encode("utf-8", "replace")[:TEXT_BYTES_MAX].decode("utf-8", "ignore")
 
 
 def name_snapshot(key: bytes, snapshot: Snapshot) -> NamedSnapshot:
