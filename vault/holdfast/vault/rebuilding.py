@@ -4,6 +4,7 @@ What comes out is checked against its ChunkId, so no sibling has to be trusted.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,8 @@ from holdfast.vault.workers import to_the_end
 
 CHUNKS_AT_ONCE: Final = 3
 BYTES_PER_SECOND: Final = 64 * MIB
+
+_log = logging.getLogger(__name__)
 
 
 class MalformedUploadError(ProtocolError):
@@ -100,14 +103,14 @@ class Rebuilder:
         siblings: Sequence[SiblingStream],
     ) -> int:
         waiting = iter(lost)
-        rebuilt = 0
+        rebuilt: list[ChunkId] = []
 
         async def work() -> None:
-            nonlocal rebuilt
             loop = asyncio.get_running_loop()
             for one in waiting:
                 began = loop.time()
-                rebuilt += await self._rebuild_one(holding, one, siblings)
+                if await self._rebuild_one(holding, one, siblings):
+                    rebuilt.append(one.chunk)
                 fetched = one.header.shard_bytes * one.header.k * CHUNKS_AT_ONCE
                 due = began + fetched / self._bytes_per_second
                 await asyncio.sleep(max(due - loop.time(), 0))
@@ -115,26 +118,27 @@ class Rebuilder:
         async with asyncio.TaskGroup() as group:
             for _ in range(CHUNKS_AT_ONCE):
                 group.create_task(work())
-        return rebuilt
+        return len(rebuilt)
 
     async def _rebuild_one(
         self, holding: DealHolding, lost: LostShard, siblings: Sequence[SiblingStream]
-    ) -> int:
+    ) -> bool:
         shards = await gather_shards(lost, siblings)
         if len(shards) < lost.header.k:
-            return 0
+            return False
         return await to_the_end(self._keep(holding, lost, shards))
 
     async def _keep(
         self, holding: DealHolding, lost: LostShard, shards: Mapping[int, bytes]
-    ) -> int:
+    ) -> bool:
         store = self._driver.store
         try:
             await store.workers.shards(keep_rebuilt, store.files, holding, lost, shards)
-        except MalformedUploadError:
-            return 0
+        except MalformedUploadError as error:
+            _log.warning("a chunk cannot be rebuilt: %s", error)
+            return False
         await self._driver.healed(holding.deal, (lost.chunk,))
-        return 1
+        return True
 
 
 async def gather_shards(

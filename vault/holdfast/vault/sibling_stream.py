@@ -22,7 +22,7 @@ class SiblingStream:
     ) -> None:
         self.index = index
         self.failed = False
-        fetch: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+        fetch: "grpc.aio.StreamStreamMultiCallable[bytes, bytes]" = channel.stream_stream(
             frames.FETCH
         )
         self._call = fetch(metadata=rpc.metadata())

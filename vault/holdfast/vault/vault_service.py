@@ -95,7 +95,7 @@ class VaultService:
         self._data = data
         self._audits = audits
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    def handlers(self) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
         """Return the handler of each method."""
         return {
             "Describe": _unary_handler(pb.DescribeRequest, self.describe),
@@ -218,7 +218,7 @@ def _written(one: Countersigned) -> pb.Countersigned:
 
 def _unary_handler(
     request_type: type[M], method: Callable[[M, AnyContext], Awaitable[Message]]
-) -> grpc.RpcMethodHandler[Any, Any]:
+) -> "grpc.RpcMethodHandler[Any, Any]":
     async def handle(request: bytes, context: AnyContext) -> bytes:
         try:
             reply = await method(request_type.FromString(request), context)
@@ -232,7 +232,7 @@ def _unary_handler(
 
 def _stream_handler(
     request_type: type[M], method: Callable[[M, AnyContext], AsyncIterator[Message]]
-) -> grpc.RpcMethodHandler[Any, Any]:
+) -> "grpc.RpcMethodHandler[Any, Any]":
     async def handle(request: bytes, context: AnyContext) -> AsyncIterator[bytes]:
         try:
             async for reply in method(request_type.FromString(request), context):
@@ -246,7 +246,7 @@ def _stream_handler(
 
 def _frames_handler(
     serve: Callable[[FrameStream], Awaitable[None]],
-) -> grpc.RpcMethodHandler[Any, Any]:
+) -> "grpc.RpcMethodHandler[Any, Any]":
     async def handle(_requests: object, context: Context) -> None:
         try:
             await serve(FrameStream(context))
