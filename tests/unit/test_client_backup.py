@@ -52,6 +52,20 @@ def test_a_file_changed_while_the_clock_stood_still_is_read_again(
     assert (stats.files_unchanged, stats.bytes_read, stats.bytes_added) == (0, 3, 0)
 
 
+def test_a_change_that_hides_behind_its_old_mtime_is_found(
+    owner: Owner, source: Path
+) -> None:
+    fill(source, {"file": b"old"})
+    before = (source / "file").stat()
+    owner.back_up(source)
+    (source / "file").write_bytes(b"new")
+    os.utime(source / "file", ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = (source / "file").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    stats = owner.back_up(source).snapshot.snapshot.stats
+    assert (stats.files_unchanged, stats.bytes_read) == (0, 3)
+
+
 def test_one_percent_changed_adds_little(owner: Owner, source: Path) -> None:
     dice = random.Random(3)
     fill(source, {f"d{n % 20}/f{n}": dice.randbytes(20 * KIB) for n in range(400)})

@@ -1,5 +1,6 @@
 """Generations, objects and prunes of a repository in a network of one dictionary."""
 
+import dataclasses
 import io
 import os
 import random
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from backup_owner import KEYS, Owner, fill, job_of, listing, within
 from holdfast.client.backup import back_up
+from holdfast.client.blob_reader import BlobReader
 from holdfast.client.core.blobs import BlobKind, BlobList
 from holdfast.client.core.errors import (
+    BlobDamagedError,
     BlobMissingError,
     ChunkUnavailableError,
     HistoryConflictError,
@@ -23,6 +26,7 @@ from holdfast.client.core.errors import (
     SnapshotUnknownError,
     StateTooLargeError,
 )
+from holdfast.client.core.index import Index
 from holdfast.client.core.memo import unseal_memo
 from holdfast.client.core.objects import Metadatum
 from holdfast.client.core.owner_keys import OwnerKeys
@@ -424,6 +428,21 @@ class Shadow(MemoryChunks):
         if len(self.held[chunk]) > MIB:
             raise ChunkUnavailableError(chunk)
         return self.held[chunk]
+
+
+def test_an_index_that_confuses_two_blobs_is_noticed(owner: Owner) -> None:
+    updates = [put(owner, "a", b"first" * 9), put(owner, "b", b"other" * 9)]
+    repository = commit(owner, join(*updates))
+    first, second = (update.packs[0] for update in updates)
+    swapped = [
+        dataclasses.replace(first, rows=second.rows),
+        dataclasses.replace(second, rows=first.rows),
+    ]
+    reader = BlobReader(KEYS, Index(swapped), owner.chunks)
+    blob = stat_object(repository, "a").content.ids[0]
+    assert repository.reader.load(blob) == b"first" * 9
+    with pytest.raises(BlobDamagedError):
+        reader.load(blob)
 
 
 CHANGES = st.lists(

@@ -12,6 +12,7 @@ import pytest
 from backup_owner import Owner, fill, listing, round_trip, within
 from holdfast.client.core.selection import select
 from holdfast.client.restore import Overwrite, RestoreJob, RestoreProgress, restore
+from holdfast.client.restore_target import TOP, TargetTree
 from holdfast.protocol.units import KIB, MIB
 from memory_chunks import MemoryChunks
 
@@ -241,6 +242,20 @@ def test_what_stands_in_the_target_is_replaced_and_never_followed(
     assert not (there / "file").is_symlink()
     assert os.readlink(there / "link") == "file"
     assert (there / "kept").read_bytes() == b"kept"
+
+
+def test_a_directory_that_becomes_a_link_meanwhile_is_not_followed(
+    tmp_path: Path,
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with TargetTree(tmp_path / "target") as target:
+        inner = target.make_directory(TOP, b"inner")
+        (tmp_path / "target/inner").rmdir()
+        (tmp_path / "target/inner").symlink_to(outside)
+        with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
+            target.create_file(inner, b"file", 0)
+    assert list(outside.iterdir()) == []
 
 
 def test_a_directory_in_the_way_of_a_file_fails_that_file_only(

@@ -58,13 +58,12 @@ class BlobWriter:
         writer: ChunkWriter,
         *,
         log: PackLog = NO_PACK_LOG,
-        entropy: Entropy = os.urandom,
     ) -> None:
         self._dedup_key = keys.dedup
         self._index = index
         kinds = (BlobKind.DATA, BlobKind.TREE)
         self._framers = {kind: Framer() for kind in kinds}
-        self._sender = _Sender(keys.seal, writer, log, entropy)
+        self._sender = _Sender(keys, writer, log)
         self._pending: set[BlobId] = set()
         self._flights: deque[Future[list[PackRecord]]] = deque()
         self._compressors = ThreadPoolExecutor(_COMPRESSORS, "holdfast-compress")
@@ -147,13 +146,10 @@ class BlobWriter:
 class _Sender:
     """What runs in the sealing thread: packs frames, seals packs, hands them over."""
 
-    def __init__(
-        self, seal_key: bytes, writer: ChunkWriter, log: PackLog, entropy: Entropy
-    ) -> None:
-        self._seal_key = seal_key
+    def __init__(self, keys: OwnerKeys, writer: ChunkWriter, log: PackLog) -> None:
+        self._keys = keys
         self._writer = writer
         self._log = log
-        self._entropy = entropy
         self._cipher = preferred_cipher()
         kinds = (BlobKind.DATA, BlobKind.TREE)
         self._packers = {kind: Packer(kind) for kind in kinds}
@@ -166,8 +162,9 @@ class _Sender:
         return self._send_all(self._packers[kind].flush())
 
     def send(self, pack: Pack) -> PackRecord:
-        salt = self._entropy(SALT_BYTES)
-        sealed = seal(self._seal_key, salt, pack.plaintext(), self._cipher)
+        plaintext = pack.plaintext()
+        salt = salt_of(self._keys.salt, plaintext)
+        sealed = seal(self._keys.seal, salt, plaintext, self._cipher)
         chunk = self._writer.add(sealed)
         self.bytes_stored += len(sealed)
         return record_of(chunk, len(sealed), pack.table)

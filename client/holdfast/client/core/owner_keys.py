@@ -46,6 +46,11 @@ class OwnerKeys:
         return hkdf(self.master, "owner seal")
 
     @cached_property
+    def salt(self) -> bytes:
+        """The key by which a chunk's salt follows from its content."""
+        return hkdf(self.master, "owner salt")
+
+    @cached_property
     def memo(self) -> bytes:
         """The key that seals head memos."""
         return hkdf(self.master, "owner memo")
