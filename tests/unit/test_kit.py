@@ -188,6 +188,17 @@ def test_numbered_lines_may_come_in_any_order_among_other_text() -> None:
     assert read_kit("\n".join(rows)).kit == KIT
 
 
+def test_numbers_may_be_copied_as_lines_of_their_own() -> None:
+    assert read_kit(numbered(PRINTED).replace(":  ", ":\n\n") + "\n5:").kit == KIT
+
+
+def test_lines_without_numbers_are_placed_by_their_checks() -> None:
+    shuffled = [PRINTED[place] for place in (5, 3, 11, 0, 1, 15, 7, 8, 4, 13, 6, 10)]
+    reading = read_kit("\n".join(["Recovery kit", "1:", "2:", *shuffled]))
+    assert reading.kit == KIT
+    assert reading.mended == (3, 10, 13, 15)
+
+
 def test_wrong_line_numbers_are_mended() -> None:
     rows = numbered(PRINTED).splitlines()
     rows[2] = rows[2].replace("3:", "8:", 1)
@@ -259,10 +270,10 @@ def test_a_newer_version_is_named() -> None:
 def test_an_unknown_role_is_skipped_and_nonsense_is_refused() -> None:
     one = encode_kit(make_kit(KIT.master, KIT.network, server(1), [server(2)]))
     start = 7 + 64 + server(1).entry_bytes
-    assert one[start] == 2
+    assert one[start] == 4
     assert decode_kit(one[:start] + b"\7" + one[start + 1 :]).seeds == ()
-    for place in (7 + 64, 7 + 64 + 1, 7 + 64 + 18):
-        broken = one[:place] + b"\xff" + one[place + 1 :]
+    for place, wrong in ((71, b"\xff"), (72, b"\xff"), (72, b"\1"), (71, b"\1")):
+        broken = one[:place] + wrong + one[place + 1 :]
         with pytest.raises(KitError, match="24 words"):
             decode_kit(broken)
 
@@ -286,7 +297,7 @@ def test_arbitrary_text_is_a_kit_error(text: str) -> None:
 
 
 def test_text_without_a_code_is_told_what_a_code_looks_like() -> None:
-    for text in ("", "my kit", "\n".join(PRINTED[:15])):
+    for text in ("", "my kit", "\n".join(PRINTED[0][:20] for _ in PRINTED[1:])):
         with pytest.raises(KitError, match="16 lines of 32 characters"):
             read_kit(text)
 

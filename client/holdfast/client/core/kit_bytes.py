@@ -1,12 +1,16 @@
 """The bytes of a recovery kit, whose code is printed.
 
-210 bytes: version (1), checksum (6), master key (32), network id (32), entries,
-zeros. An entry is its role (1), its length (1) and that many bytes: a certificate's
-fingerprint (16) and "host:port". The checksum refuses a wrong correction.
+210 bytes: version (1), checksum (6), master key (32), network id (32), entries, and
+if there is room a zero and padding. The padding is not zeros, because people lose
+their place in a row of one character. An entry is its role (1), its length (1) and
+that many bytes: a certificate's fingerprint (16), and the endpoint as an IPv4 address
+(4) and port (2), or else as "host:port". The checksum refuses a wrong correction.
 """
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
 from holdfast.client.core.kit_code import DATA_BYTES
@@ -22,7 +26,17 @@ _CHECKSUM_BYTES: Final = 6
 _HEAD_BYTES: Final = 1 + _CHECKSUM_BYTES
 ENTRIES_BYTES: Final = DATA_BYTES - _HEAD_BYTES - MASTER_KEY_BYTES - _NETWORK_ID_BYTES
 _ENTRY_HEAD_BYTES: Final = 2
-_END, _LEDGER, _SEED = 0, 1, 2
+_END: Final = 0
+_PADDING: Final = hashlib.shake_256(b"holdfast kit padding").digest(ENTRIES_BYTES)
+
+
+class Role(Enum):
+    """What an entry's server is, and how its endpoint is written."""
+
+    LEDGER = 1
+    SEED = 2
+    LEDGER_IPV4 = 3
+    SEED_IPV4 = 4
 
 
 class KitError(HoldfastError):
@@ -56,7 +70,7 @@ class KitEndpoint:
     @property
     def entry_bytes(self) -> int:
         """How many of a kit's ENTRIES_BYTES it takes."""
-        return _ENTRY_HEAD_BYTES + FINGERPRINT_BYTES + len(self.endpoint)
+        return len(_entry(Role.SEED, Role.SEED_IPV4, self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +106,11 @@ def fingerprint(certificate_der: bytes) -> bytes:
 
 def encode_kit(kit: Kit) -> bytes:
     """Return the 210 bytes of a kit."""
-    entries = _entry(_LEDGER, kit.ledger)
-    entries += b"".join(_entry(_SEED, seed) for seed in kit.seeds)
-    body = kit.master + kit.network + entries.ljust(ENTRIES_BYTES, b"\0")
+    entries = _entry(Role.LEDGER, Role.LEDGER_IPV4, kit.ledger)
+    for seed in kit.seeds:
+        entries += _entry(Role.SEED, Role.SEED_IPV4, seed)
+    filled = (entries + bytes([_END]) + _PADDING)[:ENTRIES_BYTES]
+    body = kit.master + kit.network + filled
     return bytes([VERSION]) + _checksum(VERSION, body) + body
 
 
@@ -114,34 +130,57 @@ def decode_kit(data: bytes) -> Kit:
     try:
         master = reader.take(MASTER_KEY_BYTES)
         network = NetworkId(reader.take(_NETWORK_ID_BYTES))
-        servers = _decode_entries(Reader(reader.take(ENTRIES_BYTES)))
-        ledger = next(server for role, server in servers if role == _LEDGER)
-        seeds = tuple(server for role, server in servers if role == _SEED)
-        return Kit(master, network, ledger, seeds)
-    except (DecodingError, ValueError, StopIteration) as error:
+        ledgers, seeds = _decode_entries(Reader(reader.take(ENTRIES_BYTES)))
+        return Kit(master, network, ledgers[0], tuple(seeds))
+    except (DecodingError, ValueError, IndexError) as error:
         raise KitError(
             "the code reads well, but says nothing that this Holdfast understands; "
             "recover with the 24 words"
         ) from error
 
 
-def _entry(role: int, server: KitEndpoint) -> bytes:
-    said = server.fingerprint + server.endpoint.encode("ascii")
-    return bytes([role, len(said)]) + said
+def _entry(named: Role, ipv4: Role, server: KitEndpoint) -> bytes:
+    packed = _pack_ipv4(server.endpoint)
+    said = server.fingerprint + (packed or server.endpoint.encode("ascii"))
+    role = ipv4 if packed else named
+    # Too long for its length byte is far too long for a kit, which says so.
+    return bytes([role.value, min(len(said), 255)]) + said
 
 
-def _decode_entries(reader: Reader) -> list[tuple[int, KitEndpoint]]:
-    """Return ledger and seeds; an entry of a role that is unknown here is skipped."""
-    servers: list[tuple[int, KitEndpoint]] = []
+def _pack_ipv4(endpoint: str) -> bytes | None:
+    host, _, port = endpoint.rpartition(":")
+    try:
+        packed = ipaddress.IPv4Address(host).packed + int(port).to_bytes(2, "big")
+    except ValueError:
+        return None
+    return packed if _unpack_ipv4(packed) == endpoint else None
+
+
+def _unpack_ipv4(packed: bytes) -> str:
+    host = ipaddress.IPv4Address(packed[:-2])
+    return f"{host}:{int.from_bytes(packed[-2:], 'big')}"
+
+
+def _decode_entries(reader: Reader) -> tuple[list[KitEndpoint], list[KitEndpoint]]:
+    """Return ledgers and seeds; an entry of a role that is unknown here is skipped."""
+    ledgers: list[KitEndpoint] = []
+    seeds: list[KitEndpoint] = []
     left = ENTRIES_BYTES
     while left and (role := reader.take(1)[0]) != _END:
         length = reader.take(1)[0]
         said = reader.take(length)
         left -= _ENTRY_HEAD_BYTES + length
-        if role in (_LEDGER, _SEED):
-            endpoint = said[FINGERPRINT_BYTES:].decode("ascii")
-            servers.append((role, KitEndpoint(endpoint, said[:FINGERPRINT_BYTES])))
-    return servers
+        mark, where = said[:FINGERPRINT_BYTES], said[FINGERPRINT_BYTES:]
+        match role:
+            case Role.LEDGER.value:
+                ledgers.append(KitEndpoint(where.decode("ascii"), mark))
+            case Role.LEDGER_IPV4.value:
+                ledgers.append(KitEndpoint(_unpack_ipv4(where), mark))
+            case Role.SEED.value:
+                seeds.append(KitEndpoint(where.decode("ascii"), mark))
+            case Role.SEED_IPV4.value:
+                seeds.append(KitEndpoint(_unpack_ipv4(where), mark))
+    return ledgers, seeds
 
 
 def _checksum(version: int, body: bytes) -> bytes:

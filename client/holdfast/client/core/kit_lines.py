@@ -7,7 +7,7 @@ from another line. Reading refuses nothing: a symbol that cannot be read is None
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,15 +68,18 @@ def print_line(number: int, symbols: Sequence[int]) -> str:
 def placements(text: str) -> Iterator[tuple[KitLine, ...]]:
     """Yield every way to take `text` for the 16 lines, the likeliest first.
 
-    The lines' numbers place them; or their order, if there are 16; or the text is
-    one run of characters, as a QR code holds it.
+    The lines' numbers place them; or their order, if there are 16; or their checks;
+    or the text is one run of characters, as a QR code holds it.
     """
-    typed = [line for line in map(_typed_line, text.splitlines()) if line.groups]
+    typed = list(_typed_lines(text))
     numbered = _placed_by_number(typed)
     if any(line.typed for line in numbered):
         yield numbered
     if len(typed) == LINES:
         yield tuple(_read(place, line) for place, line in enumerate(typed, 1))
+    checked = _placed_by_check(typed)
+    if any(line.sound for line in checked):
+        yield checked
     run = "".join(sign for line in typed for sign in line.groups)
     if len(run) == LINES * LINE_CHARACTERS:
         yield tuple(
@@ -87,6 +90,18 @@ def placements(text: str) -> Iterator[tuple[KitLine, ...]]:
 
 def _ends_of_lines() -> Iterator[tuple[int, int]]:
     return ((place, place * LINE_CHARACTERS) for place in range(1, LINES + 1))
+
+
+def _typed_lines(text: str) -> Iterator[TypedLine]:
+    """Yield the lines; a number alone, as some copy it, belongs to the next one."""
+    before: int | None = None
+    for line in map(_typed_line, text.splitlines()):
+        if line.groups:
+            number = before if line.number is None else line.number
+            yield TypedLine(number, line.groups)
+            before = None
+        elif line.number is not None:
+            before = line.number
 
 
 def _typed_line(text: str) -> TypedLine:
@@ -106,14 +121,27 @@ def _number(label: str) -> int | None:
 
 
 def _placed_by_number(typed: Sequence[TypedLine]) -> tuple[KitLine, ...]:
-    """Return the lines at the places they name; what fits best, if two name one."""
+    """Return the lines at the places they name."""
+    return _best(_read(line.number, line) for line in typed if line.number is not None)
+
+
+def _placed_by_check(typed: Sequence[TypedLine]) -> tuple[KitLine, ...]:
+    """Return the lines at the only places where their checks fit."""
+    reads = (
+        _read(number, line)
+        for line in typed
+        if line.count == LINE_CHARACTERS
+        for number in range(1, LINES + 1)
+    )
+    return _best(read for read in reads if read.sound)
+
+
+def _best(reads: Iterable[KitLine]) -> tuple[KitLine, ...]:
+    """Return 16 lines, of several in one place that which is worth most."""
     lines = [KitLine(n, (None,) * LINE_SYMBOLS, 0, False) for n in range(1, LINES + 1)]
-    for line in typed:
-        if line.number is not None:
-            read = _read(line.number, line)
-            held = lines[line.number - 1]
-            if _worth(read) > _worth(held):
-                lines[line.number - 1] = read
+    for read in reads:
+        if _worth(read) > _worth(lines[read.number - 1]):
+            lines[read.number - 1] = read
     return tuple(lines)
 
 
