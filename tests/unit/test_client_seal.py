@@ -11,6 +11,7 @@ from holdfast.client.core.seal import (
     SEAL_BYTES,
     Cipher,
     preferred_cipher,
+    salt_of,
     seal,
     unseal,
 )
@@ -92,3 +93,10 @@ def test_an_altered_memo_is_refused() -> None:
 def test_a_memo_of_another_owner_is_refused() -> None:
     with pytest.raises(SealBrokenError, match="another owner"):
         unseal_memo(SALT, seal_memo(KEY, bytes(24), REFERENCE))
+
+
+def test_the_same_pack_of_the_same_owner_makes_the_same_chunk_again() -> None:
+    salt = salt_of(b"\x01" * 32, b"a pack")
+    assert salt == salt_of(b"\x01" * 32, b"a pack")
+    assert salt != salt_of(b"\x02" * 32, b"a pack")
+    assert salt != salt_of(b"\x01" * 32, b"another")

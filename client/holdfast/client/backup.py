@@ -11,7 +11,7 @@ from holdfast.client.archive import (
     OnProgress,
     no_progress,
 )
-from holdfast.client.blob_writer import NO_PACK_LOG, BlobWriter, Entropy, PackLog
+from holdfast.client.blob_writer import NO_PACK_LOG, BlobWriter, PackLog
 from holdfast.client.chunking import Cutter
 from holdfast.client.core.errors import NothingToBackUpError
 from holdfast.client.core.ports import ChunkWriter
@@ -53,7 +53,6 @@ def back_up(
     writer: ChunkWriter,
     *,
     log: PackLog = NO_PACK_LOG,
-    entropy: Entropy = os.urandom,
     progress: OnProgress = no_progress,
 ) -> Backup:
     """Store what the job names, next to the newest snapshot of the same paths.
@@ -68,7 +67,7 @@ def back_up(
         raise NothingToBackUpError(f"there is nothing at {names}")
     parent = newest_parent(repository.root, clip_text(job.host), job.paths)
     keys = repository.keys
-    with BlobWriter(keys, repository.index, writer, log=log, entropy=entropy) as blobs:
+    with BlobWriter(keys, repository.index, writer, log=log) as blobs:
         archiver = Archiver(
             blobs,
             Cutter(keys.chunking_seed),

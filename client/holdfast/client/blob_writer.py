@@ -7,7 +7,6 @@ between the threads is bounded.
 
 import os
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -18,10 +17,7 @@ from holdfast.client.core.index import Index, PackRecord, record_of
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.pack import Pack, Packer
 from holdfast.client.core.ports import ChunkWriter
-from holdfast.client.core.seal import SALT_BYTES, preferred_cipher, seal
-
-Entropy = Callable[[int], bytes]
-"""Returns so many random bytes, fit for keys."""
+from holdfast.client.core.seal import preferred_cipher, salt_of, seal
 
 _COMPRESSORS: Final = min(4, os.cpu_count() or 1)
 _FRAMES_IN_FLIGHT_MAX: Final = 2 + 2 * _COMPRESSORS

@@ -1,12 +1,11 @@
 """Named objects: put, stat, list, open and delete, on the machinery of backups."""
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from holdfast.client.archive import reader_of
-from holdfast.client.blob_writer import NO_PACK_LOG, BlobWriter, Entropy, PackLog
+from holdfast.client.blob_writer import NO_PACK_LOG, BlobWriter, PackLog
 from holdfast.client.chunking import Cutter
 from holdfast.client.core.blobs import fold
 from holdfast.client.core.objects import (
@@ -31,7 +30,6 @@ def put_object(
     time_ns: int,
     metadata: Sequence[Metadatum] = (),
     log: PackLog = NO_PACK_LOG,
-    entropy: Entropy = os.urandom,
 ) -> Update:
     """Store an object in place of what had its name, or raise ObjectNameError.
 
@@ -41,7 +39,7 @@ def put_object(
     keys = repository.keys
     size = 0
     ids = []
-    with BlobWriter(keys, repository.index, writer, log=log, entropy=entropy) as blobs:
+    with BlobWriter(keys, repository.index, writer, log=log) as blobs:
         for piece in Cutter(keys.chunking_seed).cut(reader_of(data)):
             ids.append(blobs.add_data(piece))
             size += len(piece)

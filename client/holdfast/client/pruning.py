@@ -1,11 +1,10 @@
 """Forgetting snapshots, and giving back the chunks that nothing needs any more."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from holdfast.client.blob_reader import BlobReader
-from holdfast.client.blob_writer import BlobWriter, Entropy
+from holdfast.client.blob_writer import BlobWriter
 from holdfast.client.core.blobs import BlobId, BlobList, list_ids
 from holdfast.client.core.index import Index
 from holdfast.client.core.objects import list_objects
@@ -60,7 +59,6 @@ def prune(
     *,
     removed: frozenset[SnapshotId] = frozenset(),
     dead_share_max: float = 0.5,
-    entropy: Entropy = os.urandom,
 ) -> Prune:
     """Forget snapshots and move what lives out of chunks that are mostly dead.
 
@@ -70,7 +68,7 @@ def prune(
     planned = plan(repository, removed, dead_share_max)
     dropped = frozenset(planned.dropped)
     index = repository.index.without(dropped)
-    with BlobWriter(repository.keys, index, writer, entropy=entropy) as blobs:
+    with BlobWriter(repository.keys, index, writer) as blobs:
         _move(planned, repository.reader, repository.index, blobs)
         blobs.finish()
     change = RootChange(

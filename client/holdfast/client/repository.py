@@ -8,11 +8,11 @@ repository loaded from that one.
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from holdfast.client.blob_reader import BlobReader
-from holdfast.client.blob_writer import BlobWriter, Entropy
+from holdfast.client.blob_writer import BlobWriter
 from holdfast.client.core.errors import PathUnknownError
 from holdfast.client.core.index import Index, PackRecord
 from holdfast.client.core.memo import (
@@ -156,7 +156,10 @@ class Repository:
         return open_stored(self.reader, node.content)
 
     def commit(
-        self, update: Update, writer: ChunkWriter, entropy: Entropy = os.urandom
+        self,
+        update: Update,
+        writer: ChunkWriter,
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> Commit:
         """Write the next generation with `update` made.
 
@@ -166,7 +169,7 @@ class Repository:
         check_base(self.root, update.change)
         index = self.index.without(update.dropped) if update.dropped else self.index
         index.add(update.packs)
-        with BlobWriter(self.keys, index, writer, entropy=entropy) as blobs:
+        with BlobWriter(self.keys, index, writer) as blobs:
             objects = self._objects(update.change, blobs)
             plan = plan_segments(self._state, index)
             segments = write_segments(plan, self.keys, blobs)

@@ -1,13 +1,15 @@
 """Sealing a chunk: authenticated encryption under a key that no other chunk has.
 
 A sealed chunk is a clear header, "HF" kind version cipher salt, and the AEAD's
-output; the header is authenticated. The key is HKDF(seal key, salt) with a fresh
-32-byte salt, so it encrypts one message and the nonce can be zero.
+output; the header is authenticated. The key is HKDF(seal key, salt). The salt is a
+keyed hash of the plaintext, so the key encrypts this one message, the nonce can be
+zero, and an interrupted upload makes the same chunks again.
 """
 
 from enum import Enum
 from typing import Final
 
+from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nacl import bindings
@@ -44,8 +46,13 @@ def preferred_cipher() -> Cipher:
     return Cipher.AES_256_GCM
 
 
+def salt_of(salt_key: bytes, plaintext: bytes) -> bytes:
+    """Return the salt of a chunk: the same for the same content, 32 bytes."""
+    return blake3(plaintext, key=salt_key).digest()
+
+
 def seal(key: bytes, salt: bytes, plaintext: bytes, cipher: Cipher) -> bytes:
-    """Return the sealed chunk; `salt` is 32 bytes never used before with `key`."""
+    """Return the sealed chunk; `salt` is `salt_of` the plaintext."""
     assert len(salt) == SALT_BYTES
     assert len(plaintext) <= PLAINTEXT_BYTES_MAX
     header = _PREFIX + bytes([cipher.value]) + salt
