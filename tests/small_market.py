@@ -41,9 +41,7 @@ class Market:
 
     @property
     def seeds(self) -> tuple[Seed, ...]:
-        return tuple(
-            Seed(vault.endpoint, vault.certificate) for vault in self.vaults[:3]
-        )
+        return tuple(Seed(vault.endpoint, vault.certificate) for vault in self.vaults)
 
     @asynccontextmanager
     async def client(

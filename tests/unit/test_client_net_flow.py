@@ -31,7 +31,7 @@ async def stored(
 ) -> tuple[Deal, list[ChunkId]]:
     async with Upload(book, market.options()) as upload:
         ids = await send(upload, chunks)
-        deal = await upload.commit(memo, EMPTY)
+        deal = await upload.commit(memo, [EMPTY])
     return deal, ids
 
 
@@ -138,7 +138,7 @@ def test_a_holder_that_fails_is_left_behind_and_its_deal_closed(
                 bad = next(v for v in place.vaults if v.vault == first.holders[1].vault)
                 setattr(bad.faults, fault, True)
                 ids = await send(upload, chunks)
-                second = await upload.commit(MEMO, EMPTY)
+                second = await upload.commit(MEMO, [EMPTY])
                 assert second.id != first.id
                 assert bad.vault not in {h.vault for h in second.holders}
                 (left,) = upload.left_deals
@@ -161,7 +161,7 @@ def test_a_deal_that_holds_something_is_not_closed_when_a_holder_dies(
             await place.holders(first.id)[0].stop()
             async with Upload(book, place.options()) as upload:
                 ids += await send(upload, after)
-                second = await upload.commit(b"\6" * 256, MEMO)
+                second = await upload.commit(b"\6" * 256, [MEMO, EMPTY])
             assert second.id != first.id
             assert (await book.deals())[0].closed_epoch is None
             assert await read_all(book, ids) == before + after
@@ -175,7 +175,7 @@ def test_a_second_upload_uses_the_same_deal(tmp_path: Path) -> None:
             first, ids = await stored(place, book, payloads(1))
             async with Upload(book, place.options()) as upload:
                 ids += await send(upload, payloads(1))
-                second = await upload.commit(b"\6" * 256, MEMO)
+                second = await upload.commit(b"\6" * 256, [MEMO, EMPTY])
             assert second.id == first.id
             assert len(await read_all(book, ids)) == 2
 
@@ -196,7 +196,7 @@ def test_a_holder_that_restarts_soon_is_waited_for(tmp_path: Path) -> None:
                 await vault.crash()
                 ids += await send(upload, chunks[3:])
                 await vault.start()
-                deal = await upload.commit(MEMO, EMPTY)
+                deal = await upload.commit(MEMO, [EMPTY])
                 assert deal.id == run.deal.id
             assert await read_all(book, ids) == chunks
 
@@ -210,7 +210,7 @@ def test_a_deal_grows_with_the_upload(tmp_path: Path) -> None:
             limits = type(place.options().limits)(16 * MIB, 4 * MIB, 20.0, 20.0, 0.05)
             async with Upload(book, place.options(limits=limits)) as upload:
                 await send(upload, chunks)
-                deal = await upload.commit(MEMO, EMPTY)
+                deal = await upload.commit(MEMO, [EMPTY])
             (known,) = await book.deals()
             assert known.id == deal.id
             assert known.capacity >= 80 * MIB

@@ -130,8 +130,7 @@ class DealBook:
         directory = self.directory
         await directory.refresh()
         asked = candidates(directory.active(), deal, terms.n, without)
-        if len(asked) >= terms.n:
-            await directory.find(asked)
+        await directory.find(asked)
         answers = await asyncio.gather(
             *(self._offer(vault, deal, terms) for vault in asked)
         )
@@ -245,7 +244,7 @@ class DealBook:
         """Ask the holders how far a deal is.
 
         Waits for all that answer soon; for the slow ones only with `everybody`. What
-        this client saw acknowledged itself counts too. Never raises a NetworkError.
+        this client saw acknowledged itself counts too. Raises NoSeedAnswersError only.
         """
         await self.directory.refresh_if_unknown(
             [holder.vault for holder in deal.holders]

@@ -28,6 +28,7 @@ from holdfast.protocol.units import VaultId
 from holdfast.wire import rpc
 
 _GOSSIPS_AT_ONCE: Final = 4
+_SEEDS_ASKED_MAX: Final = 16
 _LINKS_MAX: Final = 512
 _REGISTRY_PAGE: Final = 4096
 
@@ -110,11 +111,17 @@ class NetworkDirectory:
                 return
 
     async def refresh_if_unknown(self, vaults: Collection[VaultId]) -> None:
-        """Look for vaults of which the registry row or the record is not known."""
+        """Look for vaults of which the registry row or the record is not known.
+
+        Raises NoSeedAnswersError when nobody answers and none of them is known.
+        """
         if any(vault not in self._registry for vault in vaults):
             await self.refresh()
-        with contextlib.suppress(NetworkError):
+        try:
             await self.find(vaults)
+        except NoSeedAnswersError:
+            if not any(vault in self._records for vault in vaults):
+                raise
 
     async def find(self, vaults: Collection[VaultId]) -> None:
         """See to it that records of these vaults are known, as far as there are any.
@@ -128,15 +135,15 @@ class NetworkDirectory:
     async def ask_around(self) -> None:
         """Ask seeds and a few known vaults for all records."""
         known = list(self._records)
-        links = [
-            self.link(vault)
-            for vault in random.sample(known, min(len(known), _GOSSIPS_AT_ONCE))
-        ]
+        links: list[VaultLink] = []
+        for vault in random.sample(known, min(len(known), _GOSSIPS_AT_ONCE)):
+            with contextlib.suppress(VaultUnreachableError):
+                links.append(self.link(vault))
         strangers = [
             VaultLink(
                 VaultId(bytes(32)), rpc.connect(seed.endpoint, seed.certificate_pem)
             )
-            for seed in self._seeds[: 2 * _GOSSIPS_AT_ONCE]
+            for seed in self._seeds[:_SEEDS_ASKED_MAX]
         ]
         try:
             heard = await asyncio.gather(

@@ -7,7 +7,7 @@ are kept in memory until they are covered.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -47,14 +47,15 @@ _DEALS_TRIED_MAX: Final = 6
 class UploadOptions:
     """The policy of new deals, how long they are paid, how much is kept in memory.
 
-    `expected_bytes` of ciphertext size a new deal; `epochs` from now is its end.
-    `preferred` is the deal to write to if it can be written.
+    `expected` returns the ciphertext bytes to come, for the size of a new deal; it
+    may take a while. `epochs` from now is a deal's end; `preferred` is the deal to
+    write to if it can be written.
     """
 
     k: int
     n: int
     epochs: int
-    expected_bytes: int = 0
+    expected: Callable[[], int] = int
     preferred: DealId | None = None
     memory_bytes: int = 384 * MIB
     limits: UploadLimits = field(default_factory=UploadLimits)
@@ -89,15 +90,11 @@ class UploadProgress:
     acknowledged_bytes: int
 
 
-OnUpload = Callable[[UploadProgress], None]
-OnAcknowledged = Callable[[Deal, tuple[ChunkId, ...]], None]
+OnAcknowledged = Callable[[Deal, Sequence[tuple[ChunkId, int]]], None]
+"""Hears of chunks that a full receipt of the deal covers, with their lengths."""
 
 
-def _ignore_progress(_progress: UploadProgress) -> None:
-    """Tell nobody."""
-
-
-def _ignore_chunks(_deal: Deal, _chunks: tuple[ChunkId, ...]) -> None:
+def _ignore(_deal: Deal, _chunks: Sequence[tuple[ChunkId, int]]) -> None:
     """Tell nobody."""
 
 
@@ -111,13 +108,10 @@ class Upload:
         self,
         book: DealBook,
         options: UploadOptions,
-        *,
-        progress: OnUpload = _ignore_progress,
-        acknowledged: OnAcknowledged = _ignore_chunks,
+        acknowledged: OnAcknowledged = _ignore,
     ) -> None:
         self._book = book
         self._options = options
-        self._progress = progress
         self._on_acknowledged = acknowledged
         self._box = ChunkBox(options.k, options.n, options.memory_bytes)
         self._loop = asyncio.get_running_loop()
@@ -155,6 +149,11 @@ class Upload:
         async with self._changed:
             self._changed.notify_all()
         await self._group.__aexit__(None, None, None)
+
+    @property
+    def progress(self) -> UploadProgress:
+        """How much was handed over and acknowledged so far."""
+        return UploadProgress(self._added_bytes, self._acknowledged_bytes)
 
     def add(self, ciphertext: Ciphertext) -> ChunkId:
         """Take a sealed chunk; waits while too much is on its way (see ChunkWriter)."""
@@ -195,11 +194,14 @@ class Upload:
         return frozenset(chunk for chunk in known if chunk in kept)
 
     async def commit(
-        self, memo: bytes, over: bytes, removed: frozenset[ChunkId] = frozenset()
+        self,
+        memo: bytes,
+        over: Collection[bytes],
+        removed: frozenset[ChunkId] = frozenset(),
     ) -> Deal:
         """Have everything acknowledged under a head with this memo.
 
-        `over` is the memo that the caller built upon; StateMovedError says that the
+        `over` are the memos that the caller knew of; StateMovedError says that the
         deal has another one by now. `removed` chunks leave the deal with it. Returns
         the deal. Raises what keeps the upload from going on.
         """
@@ -208,7 +210,7 @@ class Upload:
             if self._overflow:
                 await self._drained()
                 continue
-            if run.footing_at_start.memo not in {over, memo, bytes(len(memo))}:
+            if run.footing_at_start.memo not in {*over, memo}:
                 raise StateMovedError
             try:
                 await run.flush(memo, removed)
@@ -229,7 +231,6 @@ class Upload:
             return
         self._lengths[chunk] = length
         self._added_bytes += length
-        self._tell()
         if self._run is not None and not self._run.has_ended:
             self._overflow.append(chunk)
             self._pour(self._run)
@@ -290,8 +291,9 @@ class Upload:
 
     def _acknowledged(self, full: FullReceipt, chunks: tuple[ChunkId, ...]) -> None:
         assert self._run is not None
+        known = [(c, self._lengths[c]) for c in chunks if c in self._lengths]
+        self._on_acknowledged(self._run.deal, known)
         self._settled(chunks)
-        self._on_acknowledged(self._run.deal, chunks)
         self._group.create_task(self._keep(full))
 
     async def _keep(self, full: FullReceipt) -> None:
@@ -300,10 +302,6 @@ class Upload:
     def _settled(self, chunks: tuple[ChunkId, ...]) -> None:
         for chunk in chunks:
             self._acknowledged_bytes += self._lengths.pop(chunk, 0)
-        self._tell()
-
-    def _tell(self) -> None:
-        self._progress(UploadProgress(self._added_bytes, self._acknowledged_bytes))
 
     async def _fail(self, error: HoldfastError) -> None:
         self._failure = error
@@ -406,7 +404,7 @@ class Upload:
     async def _open(self) -> Deal:
         options = self._options
         waiting = sum(self._lengths.values())
-        expected = max(options.expected_bytes, waiting)
+        expected = max(await asyncio.to_thread(options.expected), waiting)
         end = self._book.directory.epoch() + options.epochs
         capacity = first_capacity(-(-expected // options.k))
         terms = Terms(options.k, options.n, capacity, end)

@@ -1,0 +1,534 @@
+"""The SDK: everything an owner does with a network, as coroutines.
+
+    async with await AsyncClient.connect(profile, keys) as client:
+        await client.put("notes", b"hello")
+
+One command runs at a time; a second one waits for it. What takes long runs in
+threads, so the event loop stays free.
+"""
+
+import asyncio
+import contextlib
+import fnmatch
+import getpass
+import io
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self, TypeVar
+
+from holdfast.client.archive import BackupJob, BackupProgress, absolute_paths
+from holdfast.client.backup import Backup, back_up, estimate
+from holdfast.client.core.errors import HistoryConflictError
+from holdfast.client.core.objects import Metadatum
+from holdfast.client.core.owner_keys import OwnerKeys
+from holdfast.client.core.selection import EVERYTHING, select
+from holdfast.client.core.snapshot import NamedSnapshot
+from holdfast.client.core.tree import Node
+from holdfast.client.deal_book import DealBook
+from holdfast.client.deals_desk import DealsDesk, default_epochs
+from holdfast.client.download import Download
+from holdfast.client.journal import Journal
+from holdfast.client.network_directory import NetworkDirectory, Seed
+from holdfast.client.object_store import (
+    delete_object,
+    objects,
+    open_object,
+    put_object,
+    stat_object,
+)
+from holdfast.client.pack_journal import PackJournal
+from holdfast.client.profile import Profile
+from holdfast.client.pruning import Prune, forget, prune
+from holdfast.client.repository import Repository, Update
+from holdfast.client.restore import OnProgress as OnRestore
+from holdfast.client.restore import RestoreJob, RestoreReport, restore
+from holdfast.client.restore import no_progress as no_restore_progress
+from holdfast.client.session_values import (
+    BackupResult,
+    CostEstimate,
+    DealStatus,
+    ObjectInfo,
+    OnProgress,
+    Progress,
+    PruneResult,
+    object_info,
+)
+from holdfast.client.sizing import bytes_below
+from holdfast.client.storage import Storage, Work, Written
+from holdfast.client.upload import Upload, UploadOptions
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.core.operations import Faucet, Transfer
+from holdfast.ledger.port import Ledger, LedgerAccount
+from holdfast.ledger.remote import RemoteLedger
+from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
+
+T = TypeVar("T")
+
+_PROGRAM: Final = "holdfast 0.1.0"
+_TRIES_MAX: Final = 3
+"""How often a command starts over when another client pruned meanwhile."""
+
+
+class AsyncClient:
+    """An owner's client; `connect` makes one, `async with` closes it."""
+
+    def __init__(self, book: DealBook, home: Path) -> None:
+        self._book = book
+        self._home = home
+        self._storage = Storage(book, home / "cache" / "state")
+        self._desk = DealsDesk(book)
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def connect(cls, profile: Profile, keys: OwnerKeys) -> Self:
+        """Return a client of the profile's network.
+
+        Raises LedgerUnreachableError, WrongNetworkError or JournalError.
+        """
+        ledger = await RemoteLedger.join(profile.network)
+        try:
+            account = ledger.open_account(AccountKey.from_secret(keys.account_secret))
+            seeds = [
+                Seed(seed.endpoint, seed.certificate) for seed in profile.network.seeds
+            ]
+            return await cls.over(ledger, account, seeds, keys, profile.home)
+        except BaseException:
+            await ledger.close()
+            raise
+
+    @classmethod
+    async def over(
+        cls,
+        ledger: Ledger,
+        account: LedgerAccount,
+        seeds: Sequence[Seed],
+        keys: OwnerKeys,
+        home: Path,
+    ) -> Self:
+        """Return a client on any ledger; it is closed with the client."""
+        journal = await asyncio.to_thread(Journal, home / "cache" / "network.db")
+        directory = NetworkDirectory(ledger, seeds, journal)
+        await directory.start()
+        return cls(DealBook(directory, account, keys, journal), home)
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._storage.close()
+        await self._book.directory.close()
+        await self._book.directory.ledger.close()
+        await asyncio.to_thread(self._book.journal.close)
+
+    # The account and its deals.
+
+    @property
+    def account(self) -> AccountId:
+        """The account that pays."""
+        return self._book.account.id
+
+    async def balance(self) -> Grains:
+        """Return the account's free balance in grains."""
+        return (await self._book.directory.ledger.account(self.account)).balance
+
+    async def faucet(self) -> Grains:
+        """Take what a development network gives to everybody once, and return it."""
+        await self._book.account.submit(Faucet())
+        return self._book.directory.params.faucet_grains
+
+    async def transfer(self, to: AccountId, amount: Grains) -> None:
+        """Send grains to another account."""
+        await self._book.account.submit(Transfer(to, amount))
+
+    async def deals(self) -> tuple[DealStatus, ...]:
+        """Return all deals, oldest first, with what their holders say."""
+        return await self._desk.statuses()
+
+    async def open_deal(
+        self, capacity: int, *, epochs: int | None = None
+    ) -> DealStatus:
+        """Open a deal of `capacity` bytes for each holder; backups do it themselves."""
+        return await self._desk.open(capacity, epochs)
+
+    async def extend_deal(
+        self,
+        deal: DealId | str,
+        *,
+        capacity: int | None = None,
+        epochs: int | None = None,
+    ) -> DealStatus:
+        """Give a deal more capacity, or an end `epochs` from now; it never shrinks."""
+        return await self._desk.extend(deal, capacity, epochs)
+
+    async def close_deal(self, deal: DealId | str) -> DealStatus:
+        """End a deal with the current period; what it holds is lost afterwards."""
+        return await self._desk.close(deal)
+
+    # Backups.
+
+    async def backup(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        tags: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        epochs: int | None = None,
+        progress: OnProgress | None = None,
+    ) -> BackupResult:
+        """Back up files and directories into a new snapshot.
+
+        `exclude` are patterns as for a shell, of names or whole paths; `epochs` is
+        how long a new deal is paid. `progress` is called from threads.
+        """
+        job = _job(paths, tags, exclude)
+        options = self._options(epochs, partial(bytes_below, job.paths))
+        tell = _Teller(progress)
+        packs = PackJournal(self._home / "cache" / "packs", self._book.keys.cache)
+
+        async def work(repository: Repository, upload: Upload) -> tuple[Update, Backup]:
+            tell.upload = upload
+            await _adopt(packs, repository, upload, self._storage.download)
+            backup = await asyncio.to_thread(
+                back_up, repository, job, upload, log=packs, progress=tell
+            )
+            return backup.update, backup
+
+        try:
+            written = await self._write(options, work)
+            await asyncio.to_thread(packs.clear)
+        finally:
+            packs.close()
+        return BackupResult(
+            written.made.snapshot,
+            written.made.problems,
+            written.upload.progress.added_bytes,
+            tuple(written.upload.left_deals),
+        )
+
+    async def snapshots(self) -> tuple[NamedSnapshot, ...]:
+        """Return all snapshots, oldest first."""
+        return (await self._repository()).snapshots
+
+    async def ls(
+        self, snapshot: str, path: str = "/"
+    ) -> tuple[tuple[bytes, Node], ...]:
+        """Return (absolute path, node) of everything at and below `path`."""
+        repository = await self._repository()
+        return await asyncio.to_thread(_listed, repository, snapshot, path)
+
+    async def restore(
+        self,
+        snapshot: str,
+        target: str | os.PathLike[str],
+        *,
+        paths: Sequence[str] = (),
+        progress: OnRestore | None = None,
+    ) -> RestoreReport:
+        """Restore a snapshot, or only some absolute paths of it, below `target`.
+
+        What cannot be read now is reported, and everything else restored.
+        """
+        repository = await self._repository()
+        tree = repository.snapshot(snapshot).snapshot.tree
+        chosen = select(map(os.fsencode, paths)) if paths else EVERYTHING
+        job = RestoreJob(tree, Path(target), chosen)
+        return await asyncio.to_thread(
+            restore, job, repository.reader, progress or no_restore_progress
+        )
+
+    async def cost(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        epochs: int | None = None,
+    ) -> CostEstimate:
+        """Say what a backup of `paths` would add and cost; nothing is sent."""
+        repository = await self._repository()
+        job = _job(paths, (), ())
+        found = await asyncio.to_thread(estimate, repository, job)
+        return await self._desk.cost(
+            found.snapshot.snapshot.stats, found.chunk_sizes, epochs
+        )
+
+    async def forget(self, snapshots: Sequence[str]) -> tuple[NamedSnapshot, ...]:
+        """Take snapshots off the list; a prune gives back their space."""
+
+        async def work(
+            repository: Repository, _upload: Upload
+        ) -> tuple[Update, tuple[NamedSnapshot, ...]]:
+            named = tuple(repository.snapshot(name) for name in snapshots)
+            return forget(repository, [each.id for each in named]), named
+
+        return (await self._write(self._options(), work)).made
+
+    async def prune(self) -> PruneResult:
+        """Drop what no snapshot and no object needs; it is no longer paid.
+
+        Deals that lack a holder now keep theirs until the next prune.
+        """
+        return await self._turn_of(self._prune)
+
+    async def _prune(self) -> PruneResult:
+        before = await self._storage.look()
+        lengths = before.lengths()
+
+        async def work(repository: Repository, upload: Upload) -> tuple[Update, Prune]:
+            pruned = await asyncio.to_thread(prune, repository, upload)
+            update = pruned.update
+            garbage = lengths.keys() - repository.needed_chunks()
+            if garbage and not update.change.drops:
+                # Who relies on such chunks must find out before he commits.
+                update = replace(update, change=replace(update.change, drops=True))
+            return update, pruned
+
+        written = await self._storage.write(self._options(), work)
+        needed = written.commit.repository.needed_chunks()
+        gone = frozenset(lengths.keys() - needed)
+        await self._storage.drop(gone, await self._storage.look())
+        return PruneResult(
+            len(gone),
+            sum(lengths[chunk] for chunk in gone),
+            written.made.plan.rewritten_bytes,
+        )
+
+    # Objects.
+
+    async def put(
+        self,
+        name: str,
+        data: bytes | BinaryIO,
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> ObjectInfo:
+        """Store an object under a name, in place of what had it."""
+        pairs = tuple(Metadatum(key, value) for key, value in (metadata or {}).items())
+        now = time.time_ns()
+        source = io.BytesIO(data) if isinstance(data, bytes) else data
+        start = source.tell() if source.seekable() else None
+
+        async def work(repository: Repository, upload: Upload) -> tuple[Update, None]:
+            if start is not None:
+                source.seek(start)
+            update = await asyncio.to_thread(
+                put_object,
+                repository,
+                name,
+                source,
+                upload,
+                time_ns=now,
+                metadata=pairs,
+            )
+            return update, None
+
+        written = await self._write(self._options(), work)
+        return object_info(
+            await asyncio.to_thread(stat_object, written.commit.repository, name)
+        )
+
+    async def get(self, name: str) -> bytes:
+        """Return an object's bytes, or raise ObjectUnknownError."""
+        file = await self.open_blocking(name)
+        return await asyncio.to_thread(file.read)
+
+    async def open(self, name: str) -> "AsyncFile":
+        """Open an object to read and seek, or raise ObjectUnknownError."""
+        return AsyncFile(await self.open_blocking(name))
+
+    async def open_blocking(self, name: str) -> io.BufferedReader:
+        """Open an object as a file for threads: its reads block."""
+        repository = await self._repository()
+        return await asyncio.to_thread(open_object, repository, name)
+
+    async def list(self, prefix: str = "") -> tuple[ObjectInfo, ...]:
+        """Return the objects whose names start with `prefix`, in order of name."""
+        repository = await self._repository()
+        found = await asyncio.to_thread(lambda: [*objects(repository, prefix)])
+        return tuple(object_info(entry) for entry in found)
+
+    async def stat(self, name: str) -> ObjectInfo:
+        """Return what is known of an object, or raise ObjectUnknownError."""
+        repository = await self._repository()
+        return object_info(await asyncio.to_thread(stat_object, repository, name))
+
+    async def delete(self, name: str) -> None:
+        """Remove an object, or raise ObjectUnknownError; a prune frees its bytes."""
+
+        async def work(repository: Repository, _upload: Upload) -> tuple[Update, None]:
+            return await asyncio.to_thread(delete_object, repository, name), None
+
+        await self._write(self._options(), work)
+
+    # Inside.
+
+    async def _repository(self) -> Repository:
+        async with self._turn:
+            return await self._storage.repository(await self._storage.look())
+
+    def _options(
+        self, epochs: int | None = None, expected: Callable[[], int] = int
+    ) -> UploadOptions:
+        params = self._book.directory.params
+        return UploadOptions(
+            params.policy_k,
+            params.policy_n,
+            epochs or default_epochs(params),
+            expected,
+        )
+
+    async def _write(self, options: UploadOptions, work: Work[T]) -> Written[T]:
+        return await self._turn_of(lambda: self._storage.write(options, work))
+
+    async def _turn_of(self, command: Callable[[], Awaitable[T]]) -> T:
+        """Run a command alone, and again when another client pruned meanwhile."""
+        async with self._turn:
+            for _ in range(_TRIES_MAX - 1):
+                with contextlib.suppress(HistoryConflictError):
+                    return await command()
+            return await command()
+
+
+class AsyncFile:
+    """An object open for reading; its methods are those of a binary file."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes from the position, or all that is left."""
+        return await asyncio.to_thread(self._file.read, size)
+
+    async def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position and return it."""
+        return await asyncio.to_thread(self._file.seek, offset, whence)
+
+    async def tell(self) -> int:
+        """Return the position."""
+        return await asyncio.to_thread(self._file.tell)
+
+    async def close(self) -> None:
+        """Close the file."""
+        await asyncio.to_thread(self._file.close)
+
+
+async def _adopt(
+    packs: PackJournal, repository: Repository, upload: Upload, download: Download
+) -> None:
+    """Go on where a killed backup stopped: what holders have is not sent again."""
+    records = await asyncio.to_thread(packs.records)
+    fresh = [record for record in records if not download.knows(record.chunk)]
+    adopted: frozenset[ChunkId] = frozenset()
+    if fresh:
+        sizes = [(record.chunk, record.stored) for record in fresh]
+        adopted = await upload.adopt(sizes)
+    repository.adopt(
+        record
+        for record in records
+        if record.chunk in adopted or download.knows(record.chunk)
+    )
+
+
+def _job(
+    paths: Sequence[str | os.PathLike[str]],
+    tags: Sequence[str],
+    patterns: Sequence[str],
+) -> BackupJob:
+    now = time.time_ns()
+    offset = time.localtime(now // 1_000_000_000).tm_gmtoff
+    shapes = tuple(os.fsencode(pattern) for pattern in patterns)
+
+    def excluded(path: bytes, _status: os.stat_result) -> bool:
+        name = path.rpartition(b"/")[2]
+        return any(
+            fnmatch.fnmatchcase(name, shape) or fnmatch.fnmatchcase(path, shape)
+            for shape in shapes
+        )
+
+    return BackupJob(
+        absolute_paths(paths),
+        time_ns=now,
+        host=socket.gethostname(),
+        user=_user(),
+        program=_PROGRAM,
+        utc_offset_seconds=offset,
+        tags=tuple(tags),
+        exclude=excluded,
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _listed(
+    repository: Repository, snapshot: str, path: str
+) -> tuple[tuple[bytes, Node], ...]:
+    named = repository.snapshot(snapshot).snapshot
+    place = os.fsencode(path).rstrip(b"/")
+    if place:
+        repository.node(named, place)
+    chosen = select([place]) if place else EVERYTHING
+    return tuple(
+        (where, node)
+        for where, node in repository.walk(named, chosen)
+        if where == place or where.startswith(place + b"/")
+    )
+
+
+class _Teller:
+    """Puts what the backup and the upload say of their progress together."""
+
+    def __init__(self, progress: OnProgress | None) -> None:
+        self._progress = progress
+        self.upload: Upload | None = None
+
+    def __call__(self, seen: BackupProgress) -> None:
+        """Tell how far the backup is."""
+        if self._progress is None or self.upload is None:
+            return
+        sent = self.upload.progress
+        self._progress(
+            Progress(
+                files=seen.files,
+                directories=seen.directories,
+                bytes_seen=seen.bytes_seen,
+                bytes_read=seen.bytes_read,
+                bytes_added=seen.bytes_added,
+                bytes_uploaded=sent.added_bytes,
+                bytes_acknowledged=sent.acknowledged_bytes,
+                problems=seen.problems,
+                path=seen.path,
+            )
+        )

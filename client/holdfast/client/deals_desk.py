@@ -1,0 +1,112 @@
+"""An owner's deals as the SDK shows and changes them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from holdfast.client.core.deal_choice import first_capacity
+from holdfast.client.core.snapshot import SnapshotStats
+from holdfast.client.deal_book import DealBook, Terms
+from holdfast.client.network_errors import DealUnknownError, TooFewVaultsError
+from holdfast.client.session_values import CostEstimate, DealStatus
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.pricing import earned, escrow_needed
+from holdfast.protocol.units import DealId
+
+_YEAR_SECONDS = 365 * 86400
+_DEVELOPMENT_EPOCHS = 720
+
+
+def default_epochs(params: NetworkParams) -> int:
+    """Return how long a deal is paid unless told: a year, or an hour of trying out."""
+    if params.development:
+        return _DEVELOPMENT_EPOCHS
+    return _YEAR_SECONDS // params.epoch_seconds
+
+
+class DealsDesk:
+    """Lists, opens, extends and closes the deals of one account."""
+
+    def __init__(self, book: DealBook) -> None:
+        self._book = book
+
+    async def statuses(self) -> tuple[DealStatus, ...]:
+        """Return all deals, oldest first."""
+        deals = await self._book.deals()
+        return tuple(await asyncio.gather(*(self._status(deal) for deal in deals)))
+
+    async def find(self, name: DealId | str) -> Deal:
+        """Return the deal of this id, or whose hexadecimal id starts so."""
+        start = name.lower() if isinstance(name, str) else name.hex()
+        found = [
+            deal for deal in await self._book.deals() if deal.id.hex().startswith(start)
+        ]
+        if len(found) != 1 or not start:
+            raise DealUnknownError(start)
+        return found[0]
+
+    async def open(self, capacity: int, epochs: int | None) -> DealStatus:
+        """Open a deal of so many bytes for each holder."""
+        directory = self._book.directory
+        params = directory.params
+        end = directory.epoch() + (epochs or default_epochs(params))
+        terms = Terms(params.policy_k, params.policy_n, first_capacity(capacity), end)
+        return await self._status(await self._book.open(terms))
+
+    async def extend(
+        self, name: DealId | str, capacity: int | None, epochs: int | None
+    ) -> DealStatus:
+        """Give a deal a larger capacity, or `epochs` from now as its new end."""
+        deal = await self.find(name)
+        end = deal.end_epoch
+        if epochs is not None:
+            end = max(end, self._book.directory.epoch() + epochs)
+        larger = max(deal.capacity, capacity or 0)
+        return await self._status(await self._book.extend(deal, larger, end))
+
+    async def close(self, name: DealId | str) -> DealStatus:
+        """End a deal with the current period; its data is lost afterwards."""
+        return await self._status(await self._book.close(await self.find(name)))
+
+    async def cost(
+        self, stats: SnapshotStats, chunk_sizes: Sequence[int], epochs: int | None
+    ) -> CostEstimate:
+        """Return what keeping such chunks costs, at the lowest prices asked now."""
+        directory = self._book.directory
+        params = directory.params
+        k, n = params.policy_k, params.policy_n
+        await directory.refresh()
+        await directory.find(directory.active())
+        records = (directory.record(vault) for vault in directory.active())
+        prices = sorted(record.ask_price for record in records if record)[:n]
+        if len(prices) < n:
+            raise TooFewVaultsError(n, len(prices))
+        each = sum(-(-size // k) for size in chunk_sizes)
+        per_epoch = sum(earned(each, price) for price in prices)
+        time = epochs or default_epochs(params)
+        capacity = first_capacity(each)
+        return CostEstimate(
+            stats.files,
+            stats.bytes_seen,
+            sum(chunk_sizes),
+            each * n,
+            time,
+            per_epoch,
+            per_epoch * time,
+            escrow_needed(capacity, tuple(prices), time),
+            k,
+            n,
+        )
+
+    async def _status(self, deal: Deal) -> DealStatus:
+        state = await self._book.state(deal)
+        head = state.head.value if state.head else None
+        vaults = [(index, holder.vault) for index, holder in enumerate(deal.holders)]
+        return DealStatus(
+            deal,
+            deal.last_epoch(self._book.directory.params),
+            head.held_bytes if head else 0,
+            head.count if head else 0,
+            tuple(vault for index, vault in vaults if index in state.answered),
+            tuple(vault for index, vault in vaults if index not in state.answered),
+        )

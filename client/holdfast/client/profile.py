@@ -1,0 +1,134 @@
+"""A profile: an owner's keys, the network they are for, and a cache, in one folder.
+
+`keys.json` holds the keys behind a passphrase, `network.json` says where the network
+is, `profile.json` what may be known without the passphrase. `cache/` may be deleted.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from holdfast.client.core.key_slots import DEFAULT_STRENGTH, Strength
+from holdfast.client.core.owner_keys import MASTER_KEY_BYTES, OwnerKeys
+from holdfast.client.core.phrase import key_from_phrase, phrase_from_key
+from holdfast.client.durable_file import write_durably
+from holdfast.client.home import default_home
+from holdfast.client.key_file import create_key_file, open_key_file
+from holdfast.client.network_errors import (
+    ProfileError,
+    ProfileExistsError,
+    ProfileMissingError,
+)
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.errors import LedgerFileError
+from holdfast.ledger.network_file import NetworkFile
+from holdfast.protocol.units import AccountId
+
+__all__ = ["Profile", "default_home"]
+
+_VERSION: Final = 1
+_KEYS: Final = "keys.json"
+_NETWORK: Final = "network.json"
+_PROFILE: Final = "profile.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile on disk; `account` is its address, known without the passphrase."""
+
+    home: Path
+    network: NetworkFile
+    account: AccountId
+
+    @classmethod
+    def check_absent(cls, home: Path) -> None:
+        """Raise ProfileExistsError if there is a profile in `home` already."""
+        if (home / _PROFILE).exists() or (home / _KEYS).exists():
+            raise ProfileExistsError(f"{home} has a profile already; it is left as is")
+
+    @classmethod
+    def create(
+        cls,
+        home: Path,
+        network_file: Path,
+        passphrase: str,
+        phrase: str | None = None,
+        *,
+        strength: Strength = DEFAULT_STRENGTH,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> "tuple[Profile, str]":
+        """Make a profile, new or from a recovery phrase; return it and its phrase.
+
+        Raises ProfileExistsError, PhraseError, LedgerFileError or ProfileError.
+        """
+        cls.check_absent(home)
+        network = NetworkFile.load(network_file)
+        master = (
+            entropy(MASTER_KEY_BYTES) if phrase is None else key_from_phrase(phrase)
+        )
+        account = AccountKey.from_secret(OwnerKeys(master).account_secret).id
+        content = {
+            "version": _VERSION,
+            "account": account.hex(),
+            "network_source": str(network_file.resolve()),
+        }
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            network.save(home / _NETWORK)
+            create_key_file(
+                home / _KEYS, master, passphrase, strength=strength, entropy=entropy
+            )
+            write_durably(home / _PROFILE, json.dumps(content, indent=2).encode())
+        except OSError as error:
+            raise ProfileError(
+                f"the profile in {home} cannot be written: {error.strerror}"
+            ) from error
+        return cls(home, network, account), phrase_from_key(master)
+
+    @classmethod
+    def load(cls, home: Path) -> "Profile":
+        """Return the profile in `home`, or raise ProfileMissingError, ProfileError."""
+        try:
+            content = json.loads((home / _PROFILE).read_bytes())
+            account = AccountId(bytes.fromhex(content["account"]))
+        except FileNotFoundError as error:
+            raise ProfileMissingError(
+                f"there is no profile in {home}; make one with `holdfast init`, or "
+                "bring one back with `holdfast recover`"
+            ) from error
+        except OSError as error:
+            raise ProfileError(
+                f"the profile in {home} cannot be read: {error.strerror}"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ProfileError(
+                f"{home / _PROFILE} is damaged; move {home} away and run "
+                "`holdfast recover` with the 24 words"
+            ) from error
+        return cls(home, _network_of(home, content), account)
+
+    def unlock(self, passphrase: str) -> OwnerKeys:
+        """Return the owner's keys, or raise WrongPassphraseError or KeyFileError."""
+        return open_key_file(self.home / _KEYS, passphrase)
+
+    @property
+    def cache(self) -> Path:
+        """The folder of what can be read again from the network."""
+        return self.home / "cache"
+
+
+def _network_of(home: Path, content: dict[str, Any]) -> NetworkFile:
+    """Return the network as its source says now, or else as it was copied."""
+    copied = NetworkFile.load(home / _NETWORK)
+    source = Path(str(content.get("network_source", "")))
+    with contextlib.suppress(LedgerFileError):
+        newer = NetworkFile.load(source)
+        if newer.network_id == copied.network_id:
+            if newer != copied:
+                newer.save(home / _NETWORK)
+            return newer
+    return copied

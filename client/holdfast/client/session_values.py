@@ -1,0 +1,119 @@
+"""What the SDK's methods take and return, beside the values of backups and restores."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from holdfast.client.core.objects import ObjectEntry
+from holdfast.client.core.snapshot import NamedSnapshot
+from holdfast.client.scan import Problem
+from holdfast.client.upload import LeftDeal
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.units import Grains, VaultId
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a backup is; `path` is what it looks at. Sizes are bytes.
+
+    `bytes_uploaded` are sealed chunks handed to the upload, `bytes_acknowledged` those
+    of them that survive whatever happens from now on.
+    """
+
+    files: int = 0
+    directories: int = 0
+    bytes_seen: int = 0
+    bytes_read: int = 0
+    bytes_added: int = 0
+    bytes_uploaded: int = 0
+    bytes_acknowledged: int = 0
+    problems: int = 0
+    path: bytes = b""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupResult:
+    """A finished backup; `problems` are paths that could not be read.
+
+    `left_deals` are deals given up on the way, with the last words of their holders.
+    `bytes_uploaded` were sent as sealed chunks, the state included.
+    """
+
+    snapshot: NamedSnapshot
+    problems: tuple[Problem, ...]
+    bytes_uploaded: int
+    left_deals: tuple[LeftDeal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DealStatus:
+    """A deal as the ledger has it, and what its holders say.
+
+    `last_epoch` is the first that is not paid; `held_bytes` is what each holder keeps
+    of `capacity`; `locked` is the escrow that the ledger has for it.
+    """
+
+    deal: Deal
+    last_epoch: int
+    held_bytes: int
+    chunks: int
+    answered: tuple[VaultId, ...]
+    missing: tuple[VaultId, ...]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether enough holders answer to read everything."""
+        return len(self.answered) >= self.deal.k
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether all holders answer."""
+        return not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class CostEstimate:
+    """What a backup would add and cost, at the prices asked now.
+
+    `new_bytes` are sealed chunks, `stored_bytes` what all holders together keep of
+    them; `grains` is for `epochs` epochs. `escrow` is what is locked beforehand when
+    a new deal has to be opened; what it does not spend comes back after its end.
+    """
+
+    files: int
+    bytes_seen: int
+    new_bytes: int
+    stored_bytes: int
+    epochs: int
+    grains_per_epoch: Grains
+    grains: Grains
+    escrow: Grains
+    k: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """What a prune did: chunks and ciphertext bytes dropped, blob bytes moved."""
+
+    chunks_dropped: int
+    bytes_dropped: int
+    bytes_rewritten: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """A named object: its bytes, when it was stored (ns since 1970), its metadata."""
+
+    name: str
+    size: int
+    time_ns: int
+    metadata: Mapping[str, str]
+
+
+def object_info(entry: ObjectEntry) -> ObjectInfo:
+    """Return what the SDK shows of an entry."""
+    pairs = {item.key: item.value for item in entry.metadata}
+    return ObjectInfo(entry.name, entry.size, entry.time_ns, pairs)

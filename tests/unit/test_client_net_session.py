@@ -1,0 +1,207 @@
+"""The SDK against vaults in this process."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from backup_owner import listing
+from holdfast.client.async_client import AsyncClient
+from holdfast.client.core.errors import ObjectUnknownError
+from holdfast.client.core.owner_keys import OwnerKeys
+from holdfast.client.network_errors import BalanceShortError, TooFewVaultsError
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.protocol.units import MIB
+from small_market import OWNER, Market, market
+
+
+@asynccontextmanager
+async def client(
+    place: Market, home: Path, keys: OwnerKeys = OWNER
+) -> AsyncIterator[AsyncClient]:
+    account = place.ledger.open_account(AccountKey.from_secret(keys.account_secret))
+    made = await AsyncClient.over(
+        KeptOpen(place.ledger), account, place.seeds, keys, home
+    )
+    async with made:
+        yield made
+
+
+class KeptOpen:
+    """The market's ledger, which outlives its clients."""
+
+    def __init__(self, ledger: object) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._ledger, name)
+
+    async def close(self) -> None:
+        pass
+
+
+def files(top: Path, count: int = 30, size: int = 60_000) -> Path:
+    for number in range(count):
+        path = top / f"folder {number % 3}" / f"file {number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(size + number))
+    (top / "empty").touch()
+    (top / "link").symlink_to("folder 0")
+    return top
+
+
+def test_a_backup_is_restored_on_a_new_machine_with_n_minus_k_vaults_dead(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source")
+        async with market(tmp_path, 10) as place:
+            async with client(place, tmp_path / "one") as one:
+                result = await one.backup([source])
+                assert not result.problems
+                (deal,) = await one.deals()
+            for vault in place.holders(deal.deal.id)[:4]:
+                await vault.stop()
+            async with client(place, tmp_path / "two") as two:
+                (named,) = await two.snapshots()
+                assert named == result.snapshot
+                report = await two.restore("latest", tmp_path / "target")
+                assert report.complete
+        inside = tmp_path / "target" / source.relative_to("/")
+        assert listing(inside) == listing(source)
+
+    asyncio.run(story())
+
+
+def test_a_second_backup_sends_only_what_changed(tmp_path: Path) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", size=200_000)
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+        ):
+            first = await one.backup([source])
+            (source / "new").write_bytes(os.urandom(1000))
+            second = await one.backup([source])
+            assert second.bytes_uploaded < first.bytes_uploaded / 100
+            assert len(await one.snapshots()) == 2
+            assert len(await one.deals()) == 1
+
+    asyncio.run(story())
+
+
+def test_objects_are_put_read_listed_and_deleted(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+        ):
+            data = os.urandom(3 * MIB)
+            info = await one.put("a/first", data, metadata={"kind": "test"})
+            await one.put("b/second", b"hello")
+            assert info.size == len(data)
+            assert await one.get("a/first") == data
+            async with await one.open("a/first") as file:
+                await file.seek(2 * MIB)
+                assert await file.read(10) == data[2 * MIB : 2 * MIB + 10]
+            assert [each.name for each in await one.list()] == ["a/first", "b/second"]
+            assert [each.name for each in await one.list("b/")] == ["b/second"]
+            assert (await one.stat("a/first")).metadata == {"kind": "test"}
+            await one.delete("a/first")
+            with pytest.raises(ObjectUnknownError):
+                await one.get("a/first")
+
+    asyncio.run(story())
+
+
+def test_a_prune_drops_what_nobody_needs(tmp_path: Path) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", size=300_000)
+        keep = files(tmp_path / "keep", count=2)
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+        ):
+            gone = await one.backup([source])
+            await one.backup([keep])
+            (before,) = await one.deals()
+            await one.forget([gone.snapshot.id.hex()])
+            result = await one.prune()
+            (after,) = await one.deals()
+            assert result.bytes_dropped > 8_000_000
+            assert after.held_bytes < before.held_bytes / 10
+            report = await one.restore("latest", tmp_path / "target")
+            assert report.complete
+            assert len(await one.snapshots()) == 1
+
+    asyncio.run(story())
+
+
+def test_two_clients_that_write_at_once_both_keep_what_they_wrote(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+            client(place, tmp_path / "two") as two,
+        ):
+            await one.put("start", b"0")
+            await asyncio.gather(one.put("one", b"1"), two.put("two", b"2"))
+            names = [each.name for each in await one.list()]
+            assert names == ["one", "start", "two"]
+
+    asyncio.run(story())
+
+
+async def _too_few(one: AsyncClient) -> None:
+    with pytest.raises(TooFewVaultsError) as raised:
+        await one.put("name", b"data")
+    assert (raised.value.needed, raised.value.offered) == (8, 6)
+
+
+async def _too_poor(one: AsyncClient) -> None:
+    with pytest.raises(BalanceShortError) as raised:
+        await one.put("name", b"data")
+    assert raised.value.has == 0
+
+
+@pytest.mark.parametrize(
+    ("vaults", "keys", "check"),
+    [(6, OWNER, _too_few), (8, OwnerKeys(b"\3" * 32), _too_poor)],
+)
+def test_what_cannot_be_opened_says_what_is_short(
+    tmp_path: Path,
+    vaults: int,
+    keys: OwnerKeys,
+    check: Callable[[AsyncClient], Awaitable[None]],
+) -> None:
+    async def story() -> None:
+        async with (
+            market(tmp_path, vaults) as place,
+            client(place, tmp_path / "one", keys) as one,
+        ):
+            await check(one)
+            assert await one.deals() == ()
+
+    asyncio.run(story())
+
+
+def test_a_cost_is_said_without_spending(tmp_path: Path) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", size=300_000)
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+        ):
+            before = await one.balance()
+            cost = await one.cost([source], epochs=10)
+            assert cost.new_bytes > 9_000_000
+            assert 2 * cost.new_bytes <= cost.stored_bytes <= 2.1 * cost.new_bytes
+            assert cost.grains == 10 * cost.grains_per_epoch > 0
+            assert await one.balance() == before
+
+    asyncio.run(story())
