@@ -1,7 +1,8 @@
 """For each expected error by name: its exit code and what the user does next.
 
 By name, because these classes live in parts that a command may never import. A
-test holds every name here against the classes that exist.
+test holds every name here against the classes that exist. A next step is empty
+where the error's own text says it.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,36 @@ class Advice:
 
     kind: str
     code: ExitCode
-    next_step: str
+    next_step: str = ""
 
 
+_FAUCET: Final = (
+    "`holdfast wallet faucet` gives tokens in a development network; elsewhere "
+    "transfer some to `holdfast wallet address`"
+)
 _OTHER_WAY: Final = (
     "try again; if the passphrase is lost, `holdfast recover` takes the 24 words"
 )
+_LOGS: Final = "look into the log it names, then run `holdfast network up` again"
 
 ADVICE: Final = {
+    # who you are
+    "ProfileMissingError": Advice(
+        "no_profile",
+        ExitCode.NO_PROFILE,
+        "`holdfast init` makes a profile, `holdfast recover` one from your 24 words",
+    ),
+    "ProfileExistsError": Advice(
+        "profile_exists",
+        ExitCode.FAILED,
+        "use it, or choose another folder with --home",
+    ),
+    "NetworkFileMissingError": Advice(
+        "no_network_file",
+        ExitCode.NOT_FOUND,
+        "name a network's file with --network, or start a network on this machine "
+        "with `holdfast network up`",
+    ),
     "WrongPassphraseError": Advice(
         "wrong_passphrase", ExitCode.WRONG_PASSPHRASE, _OTHER_WAY
     ),
@@ -37,7 +60,61 @@ ADVICE: Final = {
         ExitCode.WRONG_PASSPHRASE,
         "compare the 24 words with what you wrote down, in their order",
     ),
-    "UnreadableAmountError": Advice(
-        "unreadable_amount", ExitCode.USAGE, "write it as the message says"
+    # the network
+    "LedgerUnreachableError": Advice("ledger_unreachable", ExitCode.UNREACHABLE),
+    "WrongNetworkError": Advice("wrong_network", ExitCode.UNREACHABLE),
+    "NoSeedAnswersError": Advice("vaults_unreachable", ExitCode.UNREACHABLE),
+    "VaultUnreachableError": Advice(
+        "vault_unreachable", ExitCode.UNREACHABLE, "run the command again later"
+    ),
+    "DealUnwritableError": Advice("deal_unwritable", ExitCode.UNREACHABLE),
+    "TooFewVaultsError": Advice("too_few_vaults", ExitCode.TOO_FEW_VAULTS),
+    "VaultRefusedError": Advice("vault_refused", ExitCode.REFUSED),
+    "UploadFailedError": Advice("upload_failed", ExitCode.UNREACHABLE),
+    "OtherWriterError": Advice("other_writer", ExitCode.REFUSED),
+    "HistoryConflictError": Advice("other_writer", ExitCode.REFUSED),
+    # tokens
+    "BalanceTooLowError": Advice("balance_too_low", ExitCode.BALANCE_TOO_LOW, _FAUCET),
+    "BalanceShortError": Advice("balance_too_low", ExitCode.BALANCE_TOO_LOW, _FAUCET),
+    "LedgerFileError": Advice("ledger_file", ExitCode.NOT_FOUND),
+    "AddressTextError": Advice("unreadable_address", ExitCode.USAGE),
+    "UnreadableAmountError": Advice("unreadable_amount", ExitCode.USAGE),
+    "LedgerError": Advice("ledger_refused", ExitCode.REFUSED),
+    # what was asked for
+    "DealUnknownError": Advice("deal_unknown", ExitCode.NOT_FOUND),
+    "SnapshotUnknownError": Advice(
+        "snapshot_unknown", ExitCode.NOT_FOUND, "`holdfast snapshots` lists them all"
+    ),
+    "PathUnknownError": Advice(
+        "path_unknown", ExitCode.NOT_FOUND, "`holdfast ls SNAPSHOT` lists what is there"
+    ),
+    "ObjectUnknownError": Advice("object_unknown", ExitCode.NOT_FOUND),
+    "NothingToBackUpError": Advice(
+        "nothing_to_back_up", ExitCode.NOT_FOUND, "check the paths"
+    ),
+    "ChunkUnavailableError": Advice(
+        "data_unavailable",
+        ExitCode.DATA_UNAVAILABLE,
+        "run the command again when more vaults are back",
+    ),
+    "DealUnreadableError": Advice("data_unavailable", ExitCode.DATA_UNAVAILABLE),
+    # the network on this machine
+    "VaultUnknownError": Advice(
+        "vault_unknown", ExitCode.NOT_FOUND, "`holdfast network status` lists them all"
+    ),
+    "NoLocalNetworkError": Advice(
+        "no_local_network",
+        ExitCode.NETWORK_FAILED,
+        "`holdfast network up` starts one",
+    ),
+    "ProgramFailedError": Advice("program_failed", ExitCode.NETWORK_FAILED, _LOGS),
+    "NotReadyError": Advice(
+        "not_ready",
+        ExitCode.NETWORK_FAILED,
+        "look into the logs, or run `holdfast network up` again and wait on",
+    ),
+    "LocalNetworkError": Advice("local_network", ExitCode.NETWORK_FAILED),
+    "ProgramMissingError": Advice(
+        "program_missing", ExitCode.NETWORK_FAILED, "install Holdfast again"
     ),
 }

@@ -2,15 +2,23 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from holdfast.client import wording
 from holdfast.client.home import default_home
 from holdfast.client.output import Output
 from holdfast.protocol.errors import HoldfastError
+
+if TYPE_CHECKING:  # the SDK imports grpc, numpy and more; `--help` does without
+    from holdfast.client.profile import Profile
+    from holdfast.client.session import Client
 
 VARIABLE = "HOLDFAST_PASSPHRASE"
 
@@ -39,6 +47,28 @@ class Invocation:
     def output(self) -> Output:
         """Where the command prints; first used once all options are read."""
         return Output(as_json=self.as_json, quiet=self.quiet, verbose=self.verbose)
+
+    def profile(self) -> "Profile":
+        """Return the profile in the home folder, or raise ProfileMissingError."""
+        from holdfast.client.profile import Profile  # noqa: PLC0415
+
+        return Profile.load(self.home)
+
+    @contextmanager
+    def client(self) -> Iterator["Client"]:
+        """Open the profile with its passphrase and connect; close at the end."""
+        from holdfast.client.session import Client  # noqa: PLC0415
+
+        profile = self.profile()
+        with Client(profile, profile.unlock(self.passphrase())) as client:
+            yield client
+
+    def epochs(self, duration: str | None) -> int | None:
+        """Return the epochs that "90d" or "500 epochs" are in the profile's network."""
+        if duration is None:
+            return None
+        params = self.profile().network.params
+        return wording.read_span(duration, params.epoch_seconds)
 
     def passphrase(self, *, new: bool = False) -> str:
         """Return the passphrase: from --passphrase-file, the environment or a prompt.

@@ -25,6 +25,7 @@ from holdfast.ledger.network_file import SEEDS_MAX, NetworkFile, SeedVault
 from holdfast.ledger.port import Ledger, Listing
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.settlement import Statement
 from holdfast.protocol.units import Grains
 from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2, vault_pb2_grpc
@@ -42,7 +43,8 @@ class NotReadyError(LocalNetworkError):
 class LedgerStatus:
     """The ledger of a local network; None where it does not answer.
 
-    `settled_period` is the newest period that was settled.
+    `settled_period` is the newest period that was settled; `earned` and `spent` are
+    what all vaults earned and all deals spent up to its end.
     """
 
     pid: int | None
@@ -51,6 +53,8 @@ class LedgerStatus:
     sequence: int | None = None
     epoch: int | None = None
     settled_period: int | None = None
+    earned: Grains | None = None
+    spent: Grains | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +249,12 @@ async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> Ledger
         layout.ledger,
         tip.sequence,
         tip.epoch,
-        settlement.statement.period if settlement else None,
+        *(_totals(settlement.statement) if settlement else ()),
     )
+
+
+def _totals(statement: Statement) -> tuple[int, Grains, Grains]:
+    return statement.period, statement.earned_total, statement.spent_total
 
 
 async def _vault_status(

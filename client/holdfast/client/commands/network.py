@@ -174,6 +174,8 @@ def _row(vault: "VaultStatus") -> tuple[Any, ...]:
 def document_of(status: "NetworkStatus") -> dict[str, object]:
     """Return a network's status as `--json` prints it; tokens are grains."""
     ledger = asdict(status.ledger)
+    ledger["earned_grains"] = ledger.pop("earned")
+    ledger["spent_grains"] = ledger.pop("spent")
     vaults = []
     for vault in status.vaults:
         said = asdict(vault)

@@ -1,0 +1,56 @@
+"""A network to be used as its users do: through the `holdfast` program alone."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.client.local_network import LocalNetwork
+from holdfast_shell import Shell
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
+    """Nine vaults: the fewest among which a deal of eight finds its holders."""
+    made = LocalNetwork(tmp_path_factory.mktemp("network") / "n", tied=True)
+    asyncio.run(made.up(9, epoch_seconds=2))
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Shell:
+    """Somebody who has no profile."""
+    return Shell(tmp_path / "home")
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, network: LocalNetwork) -> Shell:
+    """Somebody who has a profile, and no tokens."""
+    shell = Shell(tmp_path / "home")
+    shell.json("init", "--network", network.network_file)
+    return shell
+
+
+@pytest.fixture
+def owner(newcomer: Shell) -> Shell:
+    """Somebody who has a profile and tokens."""
+    newcomer.json("wallet", "faucet")
+    return newcomer
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A few files of all kinds."""
+    root = tmp_path / "tree"
+    (root / "sub" / "empty").mkdir(parents=True)
+    (root / "letter.txt").write_text("Dear vault, keep this.\n" * 100)
+    (root / "noise.bin").write_bytes(os.urandom(300_000))
+    (root / "nothing").write_bytes(b"")
+    (root / "sub" / "run.sh").write_text("#!/bin/sh\nexit 0\n")
+    (root / "sub" / "run.sh").chmod(0o750)
+    (root / "sub" / "link").symlink_to("../letter.txt")
+    os.utime(root / "letter.txt", ns=(1, 1_234_567_890_123_456_789))
+    return root

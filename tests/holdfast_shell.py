@@ -1,0 +1,46 @@
+"""The `holdfast` program as its users run it, with a home folder of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PASSPHRASE = "correct horse"
+PROGRAM = Path(sys.executable).with_name("holdfast")
+SECONDS_MAX = 120
+
+
+@dataclass
+class Shell:
+    """Runs `holdfast` as a user with a home folder would."""
+
+    home: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        bare = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
+        own = {"HOLDFAST_HOME": str(self.home), "HOLDFAST_PASSPHRASE": PASSPHRASE}
+        return bare | own | self.variables
+
+    def run(
+        self, *words: str | Path, said: str = "", **more: Any
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PROGRAM, *map(str, words)],
+            env=self.environment(),
+            input=said,
+            check=False,
+            text=True,
+            timeout=SECONDS_MAX,
+            **({"capture_output": True} | more),
+        )
+
+    def json(self, *words: str | Path, said: str = "") -> dict[str, Any]:
+        """Run a command that must succeed; return its result."""
+        run = self.run(*words, "--json", said=said)
+        assert run.returncode == 0, run.stdout + run.stderr
+        document: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+        return document
