@@ -76,6 +76,7 @@ class Answering:
         self._me = me
         self._checkpoints = checkpoints
         self.audits = {audit.epoch: audit for audit in restored.audits}
+        self.certified_epochs = restored.certified_epochs
         self._stage = Stage.WAITING
         self._epoch = -1
         self._deadline = 0.0
@@ -167,11 +168,11 @@ class Answering:
         """Send the answer again later, unless the neighbour refused it for good."""
         if self._stage is not Stage.COLLECTING or not self._is_current(request):
             return []
+        self._refusals[reason] = self._refusals.get(reason, 0) + 1
         if kind is None or kind.passing:
             self._outbox.fail(peer, now)
             return self._wake()
         self._outbox.settle(peer)
-        self._refusals[reason] = self._refusals.get(reason, 0) + 1
         return []
 
     def _begin(self, now: float) -> list[Effect]:
@@ -182,7 +183,7 @@ class Answering:
         self._deadline = answer_deadline(self._me.params, self._epoch, now)
         self._stood = self._checkpoints.standing_for(self._epoch)
         if self._stood is None:
-            return self._miss("no checkpoint of ours stands yet")
+            return [self._end(Outcome.VOID, "no checkpoint of ours stands yet")]
         asked = challenge(
             self._me.network,
             self._epoch,
@@ -218,6 +219,7 @@ class Answering:
         signed = self._stood.standing.checkpoint
         certificate = StorageCertificate(self._epoch, signed, votes)
         self._checkpoints.certified(certificate)
+        self.certified_epochs += 1
         ended = self._end(Outcome.CERTIFIED)
         entries = self._stood.declared.entries
         return [Save(CertificateKept(certificate)), ended, LetGo(entries)]

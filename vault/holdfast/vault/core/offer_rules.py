@@ -23,7 +23,7 @@ def check_offer_time(me: Myself, epoch: int, now: float) -> None:
     start = me.params.epoch_start(epoch)
     if now >= start:
         text = f"epoch {epoch} has begun; its checkpoint had to come before"
-        raise RefusedError(Refusal.DENIED, text)
+        raise RefusedError(Refusal.UNTIMELY, text)
     if now < start - me.params.epoch_seconds / 2:
         raise RefusedError(
             Refusal.UNTIMELY, f"the checkpoint of epoch {epoch} comes too early"

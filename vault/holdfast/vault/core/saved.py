@@ -114,7 +114,8 @@ class Restored:
     """What was saved, as a node starts with it; empty on the first start.
 
     `signed` is our newest checkpoint, `stood` those that stand, oldest first;
-    `certificates` are our own since the last settlement with the entries by root.
+    `certificates` are our own since the last settlement with the entries by root,
+    `certified_epochs` is how many epochs we ever proved.
     """
 
     signed: CheckpointSigned | None = None
@@ -127,3 +128,4 @@ class Restored:
     collected: tuple[CertificateCollected, ...] = ()
     settled: tuple[TotalsSettled, ...] = ()
     records: tuple[SignedRecord, ...] = ()
+    certified_epochs: int = 0

@@ -145,7 +145,8 @@ class Settling:
         due = self._check_member(now)
         statement, ledger = proposal.statement, self._me.ledger
         if statement.period != due or self._books.is_settled(due):
-            raise RefusedError(Refusal.DENIED, "that period is not to be settled now")
+            text = "that period is not to be settled now"
+            raise RefusedError(Refusal.UNTIMELY, text)
         row = ledger.row(proposal.signer)
         if row is None or proposal.signer not in ledger.committee(due + 1):
             raise RefusedError(Refusal.DENIED, "the proposer is not a committee member")

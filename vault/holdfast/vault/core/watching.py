@@ -149,7 +149,7 @@ class Watching:
             return [Refuse(event.token, Refusal.DENIED, event.fault)]
         if event.now >= self._deadline(epoch):
             text = f"the answer of epoch {epoch} came too late"
-            return [Refuse(event.token, Refusal.DENIED, text)]
+            return [Refuse(event.token, Refusal.UNTIMELY, text)]
         digest = answer.checkpoint.digest()
         if self._votes.setdefault((vault, epoch), digest) != digest:
             text = "this vault voted for another checkpoint in this epoch"
@@ -235,7 +235,8 @@ class Watching:
 
     def _check_turn(self, vault: VaultId, epoch: int, now: float) -> None:
         if epoch != self._me.epoch_at(now):
-            raise RefusedError(Refusal.DENIED, f"epoch {epoch} is not the current one")
+            text = f"epoch {epoch} is not the current one"
+            raise RefusedError(Refusal.UNTIMELY, text)
         group = self._me.ledger.group(vault, epoch)
         if not group or epoch not in self._beacon_seconds:
             raise RefusedError(
@@ -245,7 +246,7 @@ class Watching:
             raise RefusedError(Refusal.DENIED, "this vault is not among the neighbours")
         if now >= self._deadline(epoch):
             text = f"the answer of epoch {epoch} came too late"
-            raise RefusedError(Refusal.DENIED, text)
+            raise RefusedError(Refusal.UNTIMELY, text)
 
     def _deadline(self, epoch: int) -> float:
         learned = self._beacon_seconds.get(epoch, 0.0)

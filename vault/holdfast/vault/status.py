@@ -1,0 +1,100 @@
+"""How the vault in a directory is, as the vault itself says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+
+from holdfast.ledger.core.errors import hold
+from holdfast.protocol.units import GIB
+from holdfast.vault.config import VaultDirectory
+from holdfast.wire import rpc
+from holdfast.wire.v1 import vault_pb2 as pb
+from holdfast.wire.v1.vault_pb2_grpc import VaultStub
+
+ASK_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of one vault; `said` is its own description while it serves."""
+
+    vault: str
+    directory: Path
+    endpoint: str | None
+    pid: int | None
+    said: pb.DescribeReply | None
+
+    @property
+    def serving(self) -> bool:
+        """Whether it answered."""
+        return self.said is not None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines; grains and bytes are integers."""
+        known: dict[str, Any] = {
+            "vault": self.vault,
+            "directory": str(self.directory),
+            "serving": self.serving,
+            "endpoint": self.endpoint,
+            "pid": self.pid,
+        }
+        said = self.said
+        if said is not None:
+            known |= {
+                "standing": said.standing,
+                "epoch": said.epoch,
+                "ledger_reachable": said.ledger_reachable,
+                "ledger_sequence": said.ledger_sequence,
+                "held_bytes": said.held_bytes,
+                "held_shards": said.held_shards,
+                "missing_shards": said.missing_shards,
+                "quota_bytes": said.quota_bytes,
+                "last_certified_epoch": said.last_certified_epoch,
+                "certified_epochs": said.certified_epochs,
+                "earned_grains": said.earned_grains,
+                "claimed_grains": said.claimed_grains,
+            }
+        return known
+
+    def as_text(self) -> str:
+        """Return it for people."""
+        said = self.said
+        if said is None:
+            return f"vault {self.vault[:16]} does not run ({self.directory})"
+        held, quota = said.held_bytes / GIB, said.quota_bytes / GIB
+        shards = f"{said.held_shards} shards, {said.missing_shards} missing"
+        earned, claimed = hold(said.earned_grains), hold(said.claimed_grains)
+        ledger = "followed" if said.ledger_reachable else "out of reach"
+        last = said.last_certified_epoch
+        return "\n".join(
+            (
+                f"vault {self.vault[:16]}: {said.standing}",
+                f"  endpoint  {self.endpoint} (process {self.pid})",
+                f"  epoch     {said.epoch}, ledger {ledger}",
+                f"  holds     {held:.3f} of {quota:.3f} GiB, {shards}",
+                f"  proved    {said.certified_epochs} epochs, the last was {last}",
+                f"  earned    {earned}, claimed {claimed}",
+            )
+        )
+
+
+async def status_of(path: Path) -> Status:
+    """Ask the vault in a directory; raises ConfigError when there is none."""
+    directory = VaultDirectory(path)
+    vault = directory.keys().vault_id.hex()
+    mark = directory.running()
+    if mark is None:
+        return Status(vault, path, None, None, None)
+    endpoint, pid = str(mark["endpoint"]), int(mark["pid"])
+    channel = rpc.connect(endpoint, directory.identity().certificate_pem)
+    try:
+        said = await VaultStub(channel).Describe(
+            pb.DescribeRequest(), timeout=ASK_SECONDS, metadata=rpc.metadata()
+        )
+    except grpc.aio.AioRpcError:
+        said = None
+    finally:
+        await channel.close()
+    return Status(vault, path, endpoint, pid if said else None, said)
