@@ -23,7 +23,7 @@ from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.pack import PackView, pack_blobs
 from holdfast.client.core.phrase import phrase_from_key
 from holdfast.client.core.root import Root, SegmentReference, decode_root, encode_root
-from holdfast.client.core.seal import Cipher, preferred_cipher, seal, unseal
+from holdfast.client.core.seal import Cipher, preferred_cipher, salt_of, seal, unseal
 from holdfast.client.core.snapshot import (
     NAMED_SNAPSHOT,
     Snapshot,
@@ -116,6 +116,8 @@ def made() -> dict[str, bytes]:
         "seal": KEYS.seal,
         "memo_key": KEYS.memo,
         "cache": KEYS.cache,
+        "salt_key": KEYS.salt,
+        "salt": salt_of(KEYS.salt, PLAINTEXT),
         "blob_id": blob_id(KEYS.dedup, PLAINTEXT),
         "sealed_xchacha": seal(KEYS.seal, SALT, PLAINTEXT, Cipher.XCHACHA20_POLY1305),
         "memo": seal_memo(KEYS.memo, SALT[:24], REFERENCE),
