@@ -79,7 +79,7 @@ def substitutions(
 
 
 @given(kit=kits)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_kit_reads_as_it_was_printed(kit: Kit) -> None:
     lines = print_kit(kit)
     assert len(lines) == LINES
@@ -91,7 +91,7 @@ def test_a_kit_reads_as_it_was_printed(kit: Kit) -> None:
 
 
 @given(kit=kits, chance=randoms)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_five_percent_of_wrong_characters_are_mended(
     kit: Kit, chance: random.Random
 ) -> None:
@@ -103,7 +103,7 @@ def test_five_percent_of_wrong_characters_are_mended(
 
 
 @given(chance=randoms)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_five_percent_wrong_and_a_line_left_out_are_mended(
     chance: random.Random,
 ) -> None:
@@ -114,7 +114,7 @@ def test_five_percent_wrong_and_a_line_left_out_are_mended(
 
 
 @given(start=st.integers(0, CHARACTERS - FIVE_PERCENT))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_burst_of_wrong_characters_is_mended_wherever_it_is(start: int) -> None:
     burst = dict.fromkeys(range(start, start + FIVE_PERCENT), "0")
     reading = read_kit(numbered(with_signs(PRINTED, burst)))
@@ -123,7 +123,7 @@ def test_a_burst_of_wrong_characters_is_mended_wherever_it_is(start: int) -> Non
 
 
 @given(chance=randoms, mark=st.sampled_from("?_*.u\N{WHITE SQUARE}"))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_tenth_of_unreadable_characters_is_mended(
     chance: random.Random, mark: str
 ) -> None:
@@ -133,7 +133,7 @@ def test_a_tenth_of_unreadable_characters_is_mended(
 
 
 @given(chance=randoms)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_five_percent_of_left_out_characters_are_mended(chance: random.Random) -> None:
     groups = chance.sample(range(CHARACTERS // 4), FIVE_PERCENT)
     places = [4 * group + chance.randrange(4) for group in groups]
@@ -143,7 +143,7 @@ def test_five_percent_of_left_out_characters_are_mended(chance: random.Random) -
 
 
 @given(chance=randoms)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_five_percent_of_doubled_characters_are_mended(chance: random.Random) -> None:
     run = "".join(PRINTED).replace(" ", "")
     places = chance.sample(range(CHARACTERS), FIVE_PERCENT)
@@ -152,7 +152,7 @@ def test_five_percent_of_doubled_characters_are_mended(chance: random.Random) ->
 
 
 @given(chance=randoms, keep=st.integers(-1, 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_lines_without_spaces_may_be_one_short_or_long_in_four(
     chance: random.Random, keep: int
 ) -> None:
@@ -230,7 +230,7 @@ def test_too_many_wrong_lines_are_named_with_their_fault() -> None:
 
 
 @given(chance=randoms)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_too_many_wrong_characters_are_refused_and_never_misread(
     chance: random.Random,
 ) -> None:
@@ -290,7 +290,7 @@ def test_any_sound_bytes_give_a_kit_or_a_clear_refusal(data: bytes) -> None:
 
 
 @given(text=st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_arbitrary_text_is_a_kit_error(text: str) -> None:
     with pytest.raises(KitError):
         read_kit(text)
