@@ -47,6 +47,16 @@ class ForgetfulDisk:
     directories: set[str] = field(default_factory=set)
     log: list[Step] = field(default_factory=list)
 
+    @classmethod
+    def with_directory(cls, path: str) -> "ForgetfulDisk":
+        """Return an empty disk with one directory that stays, and its parents."""
+        disk = cls()
+        disk.make_directory(path)
+        for step in disk.log:
+            step.durable = True
+        disk.operations = 0
+        return disk
+
     def after_power_cut(self, dice: random.Random) -> "ForgetfulDisk":
         """Return the disk as it comes back: any unsynced change may be lost."""
         survivor = ForgetfulDisk()

@@ -66,6 +66,7 @@ class ShardFiles:
         self._parts = itertools.count()
         self._durable_directories: set[str] = set()
         disk.make_directory(self._root)
+        disk.sync_directory(self._root.rpartition("/")[0] or ".")
 
     def stage(
         self, deal: DealId, chunk: ChunkId, proof: ShardProof, parts: Sequence[Buffer]
