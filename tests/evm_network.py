@@ -137,8 +137,7 @@ class TestNetwork:
             self.identity = self.deploy_code("identity", *identity)
         certs, registry, deals, settlement_ = self._next_addresses(4)
         where = (self.network.address,)
-        network = where if certificates == "EcdsaCertificates" else ()
-        self.certificates = self.deploy(certificates, registry, *network)
+        self.certificates = self.deploy(certificates, registry, *where)
         self.registry = self.deploy(
             "Registry",
             *where,

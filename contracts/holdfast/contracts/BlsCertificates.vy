@@ -12,13 +12,15 @@ import bls
 MEMBERS_MAX: constant(uint256) = 128
 EVIDENCE_BYTES_MAX: constant(uint256) = 8320
 
+network: public(immutable(address))
 registry: public(immutable(address))
 taken: public(HashMap[bytes32, bool])
 keys: HashMap[uint256, bls.Key]
 
 
 @deploy
-def __init__(registry_: address):
+def __init__(registry_: address, network_: address):
+    network = network_
     registry = registry_
 
 

@@ -131,6 +131,7 @@ QUOTE_TYPE: constant(bytes32) = keccak256(
     "Quote(bytes32 deal,bytes32 vault,uint64 price,uint64 capacity,uint64 endEpoch,uint64 validEpoch)"
 )
 
+network: public(immutable(address))
 token: public(immutable(IERC20))
 registry: public(immutable(Registry))
 settlement: public(immutable(Settlement))
@@ -147,16 +148,19 @@ _seen: transient(HashMap[bytes32, HashMap[bytes32, bool]])
 
 
 @deploy
-def __init__(network: address, token_: address, registry_: address, settlement_: address):
+def __init__(
+    network_: address, token_: address, registry_: address, settlement_: address
+):
     """
     @param settlement_ Where the settlement contract will be.
     """
-    calendar.__init__(network)
+    calendar.__init__(network_)
+    network = network_
     token = IERC20(token_)
     registry = Registry(registry_)
     settlement = Settlement(settlement_)
-    DEVELOPMENT = staticcall Network(network).faucet_grains() > 0
-    network_id: bytes32 = staticcall Network(network).network_id()
+    DEVELOPMENT = staticcall Network(network_).faucet_grains() > 0
+    network_id: bytes32 = staticcall Network(network_).network_id()
     DOMAIN = keccak256(
         abi_encode(
             DOMAIN_TYPE, keccak256("Holdfast"), keccak256("1"), chain.id, network_id

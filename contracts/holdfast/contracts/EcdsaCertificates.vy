@@ -22,15 +22,17 @@ SETTLEMENT_TYPE: constant(bytes32) = keccak256("Settlement(bytes32 statement)")
 interface Network:
     def network_id() -> bytes32: view
 
+network: public(immutable(address))
 registry: public(immutable(address))
 DOMAIN: immutable(bytes32)
 accounts: public(HashMap[uint256, address])
 
 
 @deploy
-def __init__(registry_: address, network: address):
+def __init__(registry_: address, network_: address):
+    network = network_
     registry = registry_
-    network_id: bytes32 = staticcall Network(network).network_id()
+    network_id: bytes32 = staticcall Network(network_).network_id()
     DOMAIN = keccak256(
         abi_encode(
             DOMAIN_TYPE, keccak256("Holdfast"), keccak256("1"), chain.id, network_id

@@ -124,6 +124,7 @@ STEPS_MAX: constant(uint256) = 1024
 # "HF", kind 66, version 1: the encoding of a Consent.
 CONSENT_PREFIX: constant(Bytes[4]) = x"48464201"
 
+network: public(immutable(address))
 token: public(immutable(IERC20))
 identity: public(immutable(Identity))
 certificates: public(immutable(Certificates))
@@ -141,7 +142,7 @@ _stakes: HashMap[bytes32, uint256]
 
 @deploy
 def __init__(
-    network: address,
+    network_: address,
     token_: address,
     identity_: address,
     certificates_: address,
@@ -154,16 +155,17 @@ def __init__(
     @param deals_ Where the deals contract will be.
     @param settlement_ Where the settlement contract will be.
     """
-    calendar.__init__(network)
+    calendar.__init__(network_)
+    network = network_
     token = IERC20(token_)
     identity = Identity(identity_)
     certificates = Certificates(certificates_)
     deals = deals_
     settlement = Settlement(settlement_)
-    NETWORK_ID = staticcall Network(network).network_id()
-    COMMITTEE_SIZE = staticcall Network(network).committee_size()
-    UNBONDING_EPOCHS = staticcall Network(network).unbonding_epochs()
-    REBUILD_PRICE = staticcall Network(network).rebuild_price()
+    NETWORK_ID = staticcall Network(network_).network_id()
+    COMMITTEE_SIZE = staticcall Network(network_).committee_size()
+    UNBONDING_EPOCHS = staticcall Network(network_).unbonding_epochs()
+    REBUILD_PRICE = staticcall Network(network_).rebuild_price()
 
 
 @external

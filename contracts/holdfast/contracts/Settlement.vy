@@ -22,6 +22,7 @@ interface Network:
 
 interface Certificates:
     def registry() -> address: view
+    def network() -> address: view
     def verify(
         members: DynArray[uint256, COMMITTEE_MAX],
         signers: uint256,
@@ -30,6 +31,7 @@ interface Certificates:
     ) -> bool: view
 
 interface Registry:
+    def network() -> address: view
     def token() -> address: view
     def deals() -> address: view
     def settlement() -> address: view
@@ -42,6 +44,7 @@ interface Registry:
     def pay_slashed(amount: uint256): nonpayable
 
 interface Deals:
+    def network() -> address: view
     def token() -> address: view
     def registry() -> address: view
     def settlement() -> address: view
@@ -74,11 +77,6 @@ event PeriodSettled:
     statement: Bytes[STATEMENT_BYTES_MAX]
     signers: uint256
     evidence: Bytes[EVIDENCE_BYTES_MAX]
-
-event Paid:
-    vault: indexed(bytes32)
-    payout: indexed(address)
-    amount: uint256
 
 COMMITTEE_MAX: constant(uint256) = 128
 EVIDENCE_BYTES_MAX: constant(uint256) = 8320
@@ -124,10 +122,13 @@ def __init__(
     assert staticcall registry.settlement() == self, "registry elsewhere"
     assert staticcall registry.deals() == deals_, "registry elsewhere"
     assert staticcall registry.token() == token_, "registry elsewhere"
-    assert staticcall certificates.registry() == registry_, "registry elsewhere"
+    assert staticcall registry.network() == network_, "registry elsewhere"
+    assert staticcall certificates.registry() == registry_, "certificates elsewhere"
+    assert staticcall certificates.network() == network_, "certificates elsewhere"
     assert staticcall deals.settlement() == self, "deals elsewhere"
     assert staticcall deals.registry() == registry_, "deals elsewhere"
     assert staticcall deals.token() == token_, "deals elsewhere"
+    assert staticcall deals.network() == network_, "deals elsewhere"
 
 
 @external
@@ -204,7 +205,6 @@ def claim(
     flows: uint256 = self._flows
     assert payment.claimed + (flows & U64) <= totals.earned, "overdrawn"
     self._flows = flows + payment.claimed
-    log Paid(vault=vault, payout=payment.payout, amount=payment.claimed)
     assert extcall token.transfer(payment.payout, payment.claimed), "token refused"
 
 

@@ -1,0 +1,151 @@
+"""What each operation costs on a chain: the table of docs/contracts.md.
+
+    python benchmarks/contract_gas.py                    # py-evm, in this process
+    python benchmarks/contract_gas.py path/to/anvil      # a real node
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from compile_source import compile_source  # noqa: E402 # found by the line above
+from evm_anvil import running_anvil  # noqa: E402
+from evm_chain import TestChain  # noqa: E402
+from evm_network import TestNetwork, account, make_vault  # noqa: E402
+from evm_stage import CAPACITY, END, STAKE, Stage, set_stage  # noqa: E402
+
+from holdfast.protocol.settlement import DEAL_LEAF, Ejection, Totals  # noqa: E402
+from holdfast.protocol.units import Digest  # noqa: E402
+
+GULLIBLE = ROOT / "tests" / "conformance" / "contracts" / "Gullible.vy"
+TREES = (10, 100, 1_000, 100_000)
+
+
+class WideStage(Stage):
+    """A stage whose deal has eight holders."""
+
+    @property
+    def holders(self) -> list[Any]:
+        return self.vaults[:8]
+
+
+def story(chain: Any) -> dict[str, int]:
+    """Go through every operation with twelve vaults."""
+    network = TestNetwork(chain)
+    narrow = set_stage(network, [make_vault(seed) for seed in range(12)])
+    stage = WideStage(**vars(narrow))
+    registry, deals = network.registry.functions, network.deals.functions
+    user, stranger, vault = stage.user, stage.stranger, stage.vaults[0]
+
+    network.give(account(1).address, 5, "transfer")
+    network.give(vault.account.address, 5)
+    network.send(registry.add_stake(vault.id, 5), vault.account, "add stake")
+    stage.deal = stage.id_of(user, b"\2" * 32)
+    network.send(stage.open_call(user, b"\2" * 32), user, "open a deal, n = 8")
+    network.send(deals.fund(stage.deal, 500), stranger, "fund a deal")
+    quotes = stage.quotes(stage.deal, CAPACITY, END + 4)
+    call = deals.extend(stage.deal, CAPACITY, END + 4, quotes)
+    network.send(call, user, "extend a deal, n = 8")
+    network.send(deals.close(stage.deal), user, "close a deal")
+
+    settle_trees(stage)
+    stage.settle(4, totals_of(stage, 8), name="settle: 12 of 12 sign")
+    statement = network.statement(5, totals_of(stage, 8))
+    stage.begin_epoch(24)
+    call = network.settle_call(statement, stage.committee, range(7))
+    network.send(call, stranger, "settle: 7 of 12 sign")
+    network.send(stage.refund_call(), stranger, "refund a deal, n = 8")
+    stage.begin_epoch(28)
+    gone = stage.vaults[11]
+    ejection = Ejection(gone.id, 5, Digest(b"\1" * 32))
+    stage.settle(6, stage.totals, [ejection], name="settle: and one ejection")
+    leaver = stage.vaults[10]
+    network.send(registry.unbond(leaver.id), leaver.account, "unbond")
+    stage.begin_epoch(40)
+    stage.vaults = stage.vaults[:10]
+    stage.settle(9, stage.totals)
+    network.send(registry.withdraw(leaver.id), leaver.account, "withdraw")
+    return network.gas
+
+
+def settle_trees(stage: Stage) -> None:
+    """Settle and claim with trees of several sizes, a period each."""
+    claimant = stage.vaults[3]
+    for period, size in enumerate(TREES):
+        totals = totals_of(stage, size, 100 * (period + 1))
+        name = f"settle: {size:,} leaves" if period else "settle: the first ever"
+        stage.settle(period, totals, name=name)
+        first = " (the vault's first)" if not period else ""
+        name = f"claim: {size:,} leaves{first}"
+        stage.network.send(stage.claim_call(claimant), stage.stranger, name)
+        stage.begin_epoch(4 * (period + 2))
+
+
+def totals_of(stage: Stage, leaves: int, each: int = 1_000) -> Totals:
+    """Return totals with so many leaves; strangers earn nothing."""
+    earned = {vault.id: each for vault in stage.vaults[:8]}
+    more = max(leaves - len(earned) - 1, 0)
+    filler = {(7**80 * (i + 1)).to_bytes(32, "big"): 0 for i in range(more)}
+    return Totals({**earned, **filler}, {stage.deal: 8 * each})  # type: ignore[dict-item] # fillers are ids
+
+
+def committees(chain: Any, certificates: str, sizes: tuple[int, ...]) -> dict[str, int]:
+    """Settle with committees of several sizes, all and a bare majority signing."""
+    gas: dict[str, int] = {}
+    identity = compile_source(GULLIBLE)
+    network = TestNetwork(chain, identity=identity, certificates=certificates)
+    stage = set_stage(network, [make_vault(seed) for seed in range(sizes[0])])
+    bls = certificates == "BlsCertificates"
+    period = 0
+    for size in sizes:
+        for seed in range(len(stage.vaults), size):
+            stage.vaults.append(make_vault(seed))
+            network.join(stage.vaults[-1], STAKE)
+        period += 1
+        stage.begin_epoch(4 * (period + 1))
+        members = min(size, network.params.committee_size)
+        for signers in (members, members // 2 + 1):
+            totals = Totals({stage.vaults[0].id: period}, {stage.deal: period})
+            statement = network.statement(period, totals)
+            bring = network.settle_call if bls else network.settle_by_accounts
+            call = bring(statement, stage.committee, range(signers))
+            name = f"{'BLS' if bls else 'ECDSA'}, {size} vaults: {signers} sign"
+            network.send(call, stage.stranger, name)
+            period += 1
+            stage.begin_epoch(4 * (period + 1))
+    for name, used in network.gas.items():
+        if name.startswith(("BLS", "ECDSA", "deploy EcdsaC")):
+            gas[name] = used
+    return gas
+
+
+@contextmanager
+def a_chain() -> Iterator[Any]:
+    """Open what the command line names."""
+    if len(sys.argv) > 1:
+        with running_anvil(sys.argv[1]) as chain:
+            yield chain
+    else:
+        yield TestChain()
+
+
+def main() -> None:
+    """Print one line for each operation."""
+    runs = (
+        story,
+        lambda chain: committees(chain, "BlsCertificates", (5, 20, 64, 128, 200)),
+        lambda chain: committees(chain, "EcdsaCertificates", (5, 20, 64, 128)),
+    )
+    for run in runs:
+        with a_chain() as chain:
+            for name, used in run(chain).items():
+                print(f"{name:42} {used:>10,}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
