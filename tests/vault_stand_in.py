@@ -9,16 +9,15 @@ import grpc
 
 from holdfast.protocol.chunk import ShardProof, check_shard
 from holdfast.protocol.deal import GRANT, QUOTE, Deal, Grant, Purpose, Quote
-from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.manifest import (
     HEAD,
     MANIFEST_CHANGE,
     NO_HEAD,
     Head,
-    Manifest,
     SignedHead,
 )
+from holdfast.protocol.manifest import Manifest as ChunkList
 from holdfast.protocol.receipt import (
     FULL_RECEIPT,
     RECEIPT,
@@ -30,7 +29,7 @@ from holdfast.protocol.receipt import (
 from holdfast.protocol.record import VAULT_RECORD, SignedRecord, VaultRecord
 from holdfast.protocol.units import GRAINS_PER_HOLD, ChunkId, DealId, Digest
 from holdfast.wire import frames, rpc
-from holdfast.wire.v1 import network_pb2, network_pb2_grpc, vault_pb2, vault_pb2_grpc
+from holdfast.wire.v1 import network_pb2, vault_pb2, vault_pb2_grpc
 
 PRICE = GRAINS_PER_HOLD // 1000
 IDENTITIES = [rpc.make_certificate()]  # one key for all: making one takes a while
@@ -56,7 +55,7 @@ class Faults:
 class HeldDeal:
     staged: dict[ChunkId, tuple[ShardProof, bytes]] = field(default_factory=dict)
     shards: dict[ChunkId, tuple[ShardProof, bytes]] = field(default_factory=dict)
-    manifests: dict[Digest, Manifest] = field(default_factory=dict)
+    manifests: dict[Digest, ChunkList] = field(default_factory=dict)
     newest: tuple[SignedHead, SignedReceipt] | None = None
     full: FullReceipt | None = None
 
@@ -128,13 +127,27 @@ class VaultStandIn:
 
     def _add(self, server: grpc.aio.Server) -> None:
         vault_pb2_grpc.add_VaultServicer_to_server(_Calls(self), server)
-        network_pb2_grpc.add_NetworkServicer_to_server(_Gossip(self._records), server)
-        handlers = {
+        streams: dict[str, Any] = {
             "Store": grpc.stream_stream_rpc_method_handler(self._store),
             "Fetch": grpc.stream_stream_rpc_method_handler(self._fetch),
         }
+        gossip: dict[str, Any] = {
+            "Gossip": grpc.unary_unary_rpc_method_handler(
+                self._gossip,
+                network_pb2.GossipRequest.FromString,
+                network_pb2.GossipReply.SerializeToString,
+            )
+        }
         server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(frames.SERVICE, handlers),)
+            (
+                grpc.method_handlers_generic_handler(frames.SERVICE, streams),
+                grpc.method_handlers_generic_handler("holdfast.v1.Network", gossip),
+            )
+        )
+
+    async def _gossip(self, request: Any, context: Any) -> Any:
+        return network_pb2.GossipReply(
+            records=[VAULT_RECORD.encode(record) for record in self._records.values()]
         )
 
     async def authorised(
@@ -191,19 +204,13 @@ class VaultStandIn:
                 yield part
 
 
-class _Gossip(network_pb2_grpc.NetworkServicer):
-    def __init__(self, records: dict[Any, Any]) -> None:
-        self._records = records
-
-    async def Gossip(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return network_pb2.GossipReply(
-            records=[VAULT_RECORD.encode(record) for record in self._records.values()]
-        )
-
-
 class _Calls(vault_pb2_grpc.VaultServicer):
     def __init__(self, vault: VaultStandIn) -> None:
         self._vault = vault
+
+    async def Describe(self, request: Any, context: Any) -> Any:  # noqa: N802
+        record = VAULT_RECORD.encode(self._vault.record())
+        return vault_pb2.DescribeReply(record=record)
 
     async def Quote(self, request: Any, context: Any) -> Any:  # noqa: N802
         vault = self._vault
@@ -272,7 +279,7 @@ class _Calls(vault_pb2_grpc.VaultServicer):
                 full_receipt=FULL_RECEIPT.encode(held.full) if held.full else b"",
             )
         base = Digest(request.base)
-        before = Manifest(deal.k, deal.n) if base == NO_HEAD else held.manifests[base]
+        before = ChunkList(deal.k, deal.n) if base == NO_HEAD else held.manifests[base]
         manifest = before.changed(MANIFEST_CHANGE.decode(request.change))
         assert (manifest.root, len(manifest.entries), manifest.held_bytes) == (
             head.root,
@@ -296,7 +303,7 @@ class _Calls(vault_pb2_grpc.VaultServicer):
         )
 
     def _sign(
-        self, deal: Deal, signed: SignedHead, manifest: Manifest, held: HeldDeal
+        self, deal: Deal, signed: SignedHead, manifest: ChunkList, held: HeldDeal
     ) -> SignedReceipt:
         vault = self._vault
         digest = signed.value.digest()
@@ -361,7 +368,3 @@ def _may_follow(head: Head, held: HeldDeal, conflict: tuple[Head, ...]) -> bool:
         and head.predecessor in digests
         and acknowledged < head.sequence - 1
     )
-
-
-async def aborted(error: HoldfastError, context: Any) -> None:
-    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,8 @@ async def client(
     place: Market, home: Path, keys: OwnerKeys = OWNER
 ) -> AsyncIterator[AsyncClient]:
     account = place.ledger.open_account(AccountKey.from_secret(keys.account_secret))
-    made = await AsyncClient.over(
-        KeptOpen(place.ledger), account, place.seeds, keys, home
-    )
+    ledger: Any = KeptOpen(place.ledger)
+    made = await AsyncClient.over(ledger, account, place.seeds, keys, home)
     async with made:
         yield made
 

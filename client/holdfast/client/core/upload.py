@@ -141,7 +141,7 @@ class _Round:
     proposal: Proposal
     manifest: Manifest
     chunks: tuple[ChunkId, ...]
-    flushes: bool
+    flush: FlushWanted | None
     receipts: dict[int, SignedReceipt] = field(default_factory=dict)
     full: FullReceipt | None = None
 
@@ -368,7 +368,7 @@ class DealUpload:
                 self._effects.append(KeepFullReceipt(line.index, full))
             line.begin_round(now)
         self._round = None
-        if current.flushes:
+        if current.flush is not None and current.flush is self._flush:
             self._end_flush()
 
     def _end_flush(self) -> None:
@@ -418,7 +418,7 @@ class DealUpload:
             Proposal(head, before.base, change, before.conflict),
             manifest,
             chunks,
-            self._flush is not None,
+            self._flush,
         )
         self._waiting = []
         self._waiting_bytes = 0
