@@ -174,6 +174,7 @@ def test_a_power_cut_at_any_step_loses_nothing_that_was_promised(
         side = open_side(directory, disk)
         try:
             await check_promises(side, story)
+            assert not any(name.endswith(".part") for name in disk.files)
             await story.tell(side)
             await check_promises(side, story)
             assert side.figures().held_shards == 3
