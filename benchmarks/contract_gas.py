@@ -1,7 +1,7 @@
 """What each operation costs on a chain: the table of docs/contracts.md.
 
-    python benchmarks/contract_gas.py                    # py-evm, in this process
-    python benchmarks/contract_gas.py path/to/anvil      # a real node
+python benchmarks/contract_gas.py                    # py-evm, in this process
+python benchmarks/contract_gas.py path/to/anvil      # a real node
 """
 
 import sys
@@ -10,18 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from compile_source import compile_source
+from evm_anvil import running_anvil
+from evm_chain import TestChain
+from evm_network import Chain, TestNetwork, account, make_vault
+from evm_stage import CAPACITY, END, STAKE, Stage, set_stage
+from holdfast.protocol.settlement import Ejection, Totals
+from holdfast.protocol.units import Digest
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from compile_source import compile_source  # noqa: E402 # found by the line above
-from evm_anvil import running_anvil  # noqa: E402
-from evm_chain import TestChain  # noqa: E402
-from evm_network import TestNetwork, account, make_vault  # noqa: E402
-from evm_stage import CAPACITY, END, STAKE, Stage, set_stage  # noqa: E402
-
-from holdfast.protocol.settlement import DEAL_LEAF, Ejection, Totals  # noqa: E402
-from holdfast.protocol.units import Digest  # noqa: E402
-
 GULLIBLE = ROOT / "tests" / "conformance" / "contracts" / "Gullible.vy"
 TREES = (10, 100, 1_000, 100_000)
 
@@ -34,7 +31,7 @@ class WideStage(Stage):
         return self.vaults[:8]
 
 
-def story(chain: Any) -> dict[str, int]:
+def story(chain: Chain) -> dict[str, int]:
     """Go through every operation with twelve vaults."""
     network = TestNetwork(chain)
     narrow = set_stage(network, [make_vault(seed) for seed in range(12)])
@@ -94,9 +91,10 @@ def totals_of(stage: Stage, leaves: int, each: int = 1_000) -> Totals:
     return Totals({**earned, **filler}, {stage.deal: 8 * each})  # type: ignore[dict-item] # fillers are ids
 
 
-def committees(chain: Any, certificates: str, sizes: tuple[int, ...]) -> dict[str, int]:
+def committees(
+    chain: Chain, certificates: str, sizes: tuple[int, ...]
+) -> dict[str, int]:
     """Settle with committees of several sizes, all and a bare majority signing."""
-    gas: dict[str, int] = {}
     identity = compile_source(GULLIBLE)
     network = TestNetwork(chain, identity=identity, certificates=certificates)
     stage = set_stage(network, [make_vault(seed) for seed in range(sizes[0])])
@@ -118,14 +116,12 @@ def committees(chain: Any, certificates: str, sizes: tuple[int, ...]) -> dict[st
             network.send(call, stage.stranger, name)
             period += 1
             stage.begin_epoch(4 * (period + 1))
-    for name, used in network.gas.items():
-        if name.startswith(("BLS", "ECDSA", "deploy EcdsaC")):
-            gas[name] = used
-    return gas
+    kept = ("BLS", "ECDSA", "deploy EcdsaC")
+    return {name: used for name, used in network.gas.items() if name.startswith(kept)}
 
 
 @contextmanager
-def a_chain() -> Iterator[Any]:
+def a_chain() -> Iterator[Chain]:
     """Open what the command line names."""
     if len(sys.argv) > 1:
         with running_anvil(sys.argv[1]) as chain:

@@ -1,10 +1,11 @@
-"""A chain for tests, in this process or an anvil: deploy, send, wait, and be refused."""
+"""A chain for tests in this process, with its clock in our hands."""
 
 from typing import Any
 
 import rlp
 from eth_tester import EthereumTester, PyEVMBackend
 from web3 import EthereumTesterProvider, Web3
+from web3.types import Wei
 
 import evm_precompiles
 
@@ -50,7 +51,9 @@ class TestChain:
 
     def fund(self, account: str) -> None:
         rich = self.accounts[0]
-        self.web3.eth.send_transaction({"from": rich, "to": account, "value": 10**18})
+        self.web3.eth.send_transaction(
+            {"from": rich, "to": account, "value": Wei(10**18)}
+        )
 
     def header(self, number: int) -> bytes:
         """Return a block's header; eth-tester's JSON misreports two of its fields."""

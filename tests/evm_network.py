@@ -64,7 +64,9 @@ class Chain(Protocol):
 
 
 def account(seed: int) -> LocalAccount:
-    return Account.from_key(hashlib.sha256(b"account %d" % seed).digest())
+    secret = hashlib.sha256(b"account %d" % seed).digest()
+    made: LocalAccount = Account.from_key(secret)
+    return made
 
 
 def address_bytes(address: str) -> bytes:
@@ -171,7 +173,9 @@ class TestNetwork:
         receipt = self.send(
             factory.constructor(*arguments), self.owner, f"deploy {name}"
         )
-        return self.web3.eth.contract(address=receipt["contractAddress"], abi=abi)
+        where = receipt["contractAddress"]
+        contract: Contract = self.web3.eth.contract(address=where, abi=abi)
+        return contract
 
     def send(self, call: Any, sender: LocalAccount, name: str = "") -> Any:
         """Send a transaction, which must succeed; its gas is kept under `name`."""
@@ -219,7 +223,7 @@ class TestNetwork:
     def first_headers(self) -> tuple[bytes, bytes]:
         """Return the headers of the epoch's first block and of the one before."""
         start = self.params.epoch_start(self.epoch)
-        number = self.web3.eth.block_number
+        number = int(self.web3.eth.block_number)
         while self.web3.eth.get_block(number - 1)["timestamp"] >= start:
             number -= 1
         return self.chain.header(number), self.chain.header(number - 1)
@@ -363,7 +367,6 @@ class TestNetwork:
         signers = signers_mask(chosen, len(committee))
         encoded = STATEMENT.encode(statement)
         return self.settlement.functions.settle(encoded, signers, evidence)
-
 
     def settle_by_accounts(
         self,

@@ -1,7 +1,7 @@
-"""A network in the middle of its life, from which tests go on: five vaults, one deal."""
+"""A network in the middle of its life, from which tests go on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -12,6 +12,7 @@ from holdfast.protocol.settlement import (
     DEAL_LEAF,
     VAULT_LEAF,
     Ejection,
+    Statement,
     TotalProof,
     Totals,
     prove_total,
@@ -34,7 +35,7 @@ class Stage:
     vaults: list[TestVault]
     user: LocalAccount
     stranger: LocalAccount
-    deal: DealId = DealId(b"")
+    deal: DealId
     beacon: bytes = b""
     totals: Totals = field(default_factory=lambda: Totals({}, {}))
 
@@ -94,6 +95,20 @@ class Stage:
         call = self.network.settle_call(statement, self.committee)
         return self.network.send(call, self.stranger, name)
 
+    def fair(self, each: int = 1_000) -> Totals:
+        """Return totals in which every holder earned the same."""
+        earned = {vault.id: each for vault in self.holders}
+        return Totals(earned, {self.deal: len(earned) * each})
+
+    def statement(self, **changes: Any) -> Statement:
+        """Return what a fair committee says about period 0, with some changes."""
+        return replace(self.network.statement(0, self.fair()), **changes)
+
+    def refuse_settlement(self, statement: Statement, reason: str) -> None:
+        """Assert that a statement is refused although everybody signed it."""
+        call = self.network.settle_call(statement, self.committee)
+        self.network.refused(call, self.stranger, reason)
+
     def claim_call(self, vault: TestVault, totals: Totals | None = None) -> Any:
         proof = self.proof(VAULT_LEAF, vault.id, totals)
         return self.network.settlement.functions.claim(
@@ -107,9 +122,7 @@ class Stage:
             self.deal, self.holder_list, [proof_argument(proof) for proof in proofs]
         )
 
-    def proof(
-        self, party: int, key: bytes, totals: Totals | None = None
-    ) -> TotalProof:
+    def proof(self, party: int, key: bytes, totals: Totals | None = None) -> TotalProof:
         proof = prove_total(totals or self.totals, party, key)
         assert proof is not None
         return proof
@@ -126,13 +139,14 @@ def proof_argument(proof: TotalProof) -> tuple[int, bytes, int, int, list[bytes]
 
 def set_stage(network: TestNetwork, vaults: Sequence[TestVault]) -> Stage:
     """Bring a fresh network to epoch 4."""
-    stage = Stage(network, list(vaults), account(777), account(888))
+    user = account(777)
+    deal = deal_id(AccountId(address_bytes(user.address)), NONCE)
+    stage = Stage(network, list(vaults), user, account(888), deal)
     network.begin_epoch(0)
     for vault in stage.vaults:
         network.join(vault, STAKE)
     for person in (stage.user, stage.stranger):
         network.equip(person, 10**6 * GRAINS)
-    stage.deal = stage.id_of(stage.user)
     network.send(stage.open_call(stage.user), stage.user, "open a deal, n = 4")
     stage.begin_epoch(4)
     return stage

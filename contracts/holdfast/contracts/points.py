@@ -9,9 +9,9 @@ from typing import Final
 
 from holdfast.protocol.errors import SignatureInvalidError
 
-P: Final = (
-    0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB
-)
+# The field's modulus, from the curve's parameter.
+_Z: Final = -0xD201000000010000
+P: Final = (_Z - 1) ** 2 * (_Z**4 - _Z**2 + 1) // 3 + _Z
 KEY_BYTES: Final = 48
 SIGNATURE_BYTES: Final = 96
 _FLAGS: Final = 7 << 381

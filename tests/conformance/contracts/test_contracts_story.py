@@ -7,7 +7,7 @@ from evm_stage import CAPACITY, END, PRICE, STAKE, Stage
 from holdfast.protocol import bls
 from holdfast.protocol.pricing import escrow_needed
 from holdfast.protocol.settlement import DEAL_LEAF, STATEMENT, Ejection, Totals
-from holdfast.protocol.units import Digest
+from holdfast.protocol.units import DealId, Digest
 
 ACTIVE, UNBONDING, WITHDRAWN, EJECTED = 1, 2, 4, 8
 PRICES = tuple(PRICE + i for i in range(4))
@@ -127,9 +127,9 @@ def test_a_deal_that_spent_nothing_is_refunded_without_a_leaf(
     stage: Stage, neighbours: str
 ) -> None:
     place = int.from_bytes(stage.deal, "big")
-    low, high = (place - 5).to_bytes(32, "big"), (place + 5).to_bytes(32, "big")
+    low, high = (DealId((place + off).to_bytes(32, "big")) for off in (-5, 5))
     # The stage's own deal is settled as if others had spent its escrow.
-    spent = {
+    spent: dict[DealId, int] = {
         "none": {},
         "below": {low: 1},
         "above": {high: 1},

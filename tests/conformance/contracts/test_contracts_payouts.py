@@ -1,0 +1,161 @@
+"""Claims and refunds that pay nothing, nothing twice, and nobody else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compile_source import compile_source
+from evm_network import GRAINS, TestNetwork, make_vault
+from evm_stage import Stage, set_stage
+from holdfast.protocol.settlement import (
+    DEAL_LEAF,
+    VAULT_LEAF,
+    Totals,
+)
+
+FOLDER = Path(__file__).parent
+
+
+def test_a_claim_is_paid_once(stage: Stage) -> None:
+    stage.settle(0, stage.fair())
+    vault = stage.holders[0]
+    stage.network.send(stage.claim_call(vault), stage.stranger)
+    call = stage.claim_call(vault)
+    stage.network.refused(call, stage.stranger, "nothing to claim")
+
+
+def test_a_proof_pays_nobody_but_its_vault(stage: Stage) -> None:
+    stage.settle(
+        0,
+        Totals(
+            {v.id: 500 + i for i, v in enumerate(stage.holders)}, {stage.deal: 10_000}
+        ),
+    )
+    claim = stage.network.settlement.functions.claim
+    mine, other = stage.holders[0], stage.holders[1]
+    theirs = stage.proof(VAULT_LEAF, other.id)
+    call = claim(mine.id, theirs.total.grains, theirs.index, list(theirs.path))
+    stage.network.refused(call, mine.account, "proof refused")
+    more = claim(other.id, theirs.total.grains + 1, theirs.index, list(theirs.path))
+    stage.network.refused(more, other.account, "proof refused")
+    elsewhere = claim(
+        other.id, theirs.total.grains, theirs.index ^ 1, list(theirs.path)
+    )
+    stage.network.refused(elsewhere, other.account, "proof refused")
+
+
+@pytest.mark.parametrize("path", [[], [bytes(32)] * 2, [bytes(32)] * 4])
+def test_a_path_of_another_length_is_refused(stage: Stage, path: list[bytes]) -> None:
+    stage.settle(0, stage.fair())
+    claim = stage.network.settlement.functions.claim
+    vault = stage.holders[0]
+    call = claim(vault.id, 1_000, 0, path)
+    stage.network.refused(call, stage.stranger, "proof malformed")
+    beyond = claim(vault.id, 1_000, 5, path)
+    stage.network.refused(beyond, stage.stranger, "proof malformed")
+
+
+def test_nothing_is_claimed_before_a_settlement(stage: Stage) -> None:
+    call = stage.network.settlement.functions.claim(stage.holders[0].id, 1, 0, [])
+    stage.network.refused(call, stage.stranger, "proof malformed")
+
+
+def test_a_deals_leaf_pays_no_vault(stage: Stage) -> None:
+    stage.settle(0, stage.fair())
+    proof = stage.proof(DEAL_LEAF, stage.deal)
+    call = stage.network.settlement.functions.claim(
+        stage.deal, proof.total.grains, proof.index, list(proof.path)
+    )
+    stage.network.refused(call, stage.stranger, "proof refused")
+
+
+def test_a_deal_is_refunded_after_its_last_period_is_settled(stage: Stage) -> None:
+    stage.settle(0, stage.fair())
+    stage.network.refused(stage.refund_call(), stage.user, "unsettled")
+    stage.begin_epoch(8)
+    stage.settle(1, stage.fair())
+    stage.network.refused(stage.refund_call(), stage.user, "unsettled")
+
+
+def ended(stage: Stage) -> None:
+    stage.begin_epoch(12)
+    stage.settle(2, stage.fair())
+
+
+def test_a_deal_is_refunded_once(stage: Stage) -> None:
+    ended(stage)
+    stage.network.send(stage.refund_call(), stage.stranger)
+    stage.network.refused(stage.refund_call(), stage.user, "already refunded")
+    fund = stage.network.deals.functions.fund(stage.deal, 1)
+    stage.network.refused(fund, stage.user, "already refunded")
+
+
+def test_absence_is_not_shown_by_leaves_that_leave_room(stage: Stage) -> None:
+    ended(stage)
+    proofs = [stage.proof(VAULT_LEAF, v) for v in sorted(stage.totals.earned)]
+    last = stage.proof(DEAL_LEAF, stage.deal)
+    for shown in ([], [proofs[0]], [proofs[3]], proofs[:2], [proofs[3], last]):
+        call = stage.refund_call(shown)
+        stage.network.refused(call, stage.user, "absence not proved")
+    forged = replace(last, total=replace(last.total, grains=0))
+    stage.network.refused(stage.refund_call([forged]), stage.user, "proof refused")
+
+
+def test_a_refund_needs_the_deals_own_holders(stage: Stage) -> None:
+    ended(stage)
+    call = stage.network.deals.functions.refund(
+        stage.deal, stage.holder_list[::-1], stage.refund_call().args[2]
+    )
+    stage.network.refused(call, stage.user, "not the holders")
+
+
+@pytest.fixture(scope="session")
+def hostile(new_chain: Callable[[], Any]) -> Stage:
+    """A network whose token calls back in the middle of transfers."""
+    network = TestNetwork(
+        new_chain(),
+        token=compile_source(FOLDER / "HostileToken.vy"),
+        identity=compile_source(FOLDER / "Gullible.vy"),
+    )
+    stage = set_stage(network, [make_vault(seed) for seed in range(200, 205)])
+    stage.settle(0, stage.fair())
+    return stage
+
+
+def test_a_token_that_calls_back_claims_nothing_twice(hostile: Stage) -> None:
+    network, vault = hostile.network, hostile.holders[0]
+    call = hostile.claim_call(vault)
+    data = bytes.fromhex(call._encode_transaction_data()[2:])
+    network.send(
+        network.token.functions.arm(network.settlement.address, data), hostile.stranger
+    )
+    network.send(call, hostile.stranger)
+    assert network.token.functions.answered().call() == 1
+    assert not network.token.functions.succeeded().call()
+    assert network.balance(vault.payout) == 1_000
+
+
+def test_a_token_that_calls_back_opens_nothing_twice(hostile: Stage) -> None:
+    network = hostile.network
+    call = hostile.open_call(hostile.stranger, b"\6" * 32)
+    inner = network.deals.functions.fund(hostile.deal, 1)
+    data = bytes.fromhex(inner._encode_transaction_data()[2:])
+    network.send(
+        network.token.functions.arm(network.deals.address, data), hostile.stranger
+    )
+    network.send(call, hostile.stranger)
+    assert not network.token.functions.succeeded().call()
+
+
+def test_tokens_move_only_with_leave(stage: Stage) -> None:
+    token, network = stage.network.token.functions, stage.network
+    thief, owner = stage.stranger, stage.user
+    call = token.transferFrom(owner.address, thief.address, 1)
+    network.refused(call, thief, "allowance too low")
+    call = token.transfer(thief.address, 10**6 * GRAINS + 1)
+    network.refused(call, owner, "balance too low")
+    call = token.transfer("0x" + "00" * 20, 1)
+    network.refused(call, owner, "zero address")
