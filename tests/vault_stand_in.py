@@ -1,7 +1,7 @@
 """A vault that speaks the protocol from memory, with faults on demand."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,7 @@ class VaultStandIn:
         self.held: dict[DealId, HeldDeal] = {}
         self.price = PRICE
         self.stored_frames = 0
+        self.on_call: Callable[[str], None] = _ignore
         self.reached = asyncio.Event()
         self._ledger = ledger
         self._network = ledger.network_id
@@ -170,6 +171,7 @@ class VaultStandIn:
         index = deal.index_of(self.vault)
         async for frame in requests:
             self.stored_frames += 1
+            self.on_call("store")
             start = frames.read_shard(frame)
             body = bytearray(start.part)
             while len(body) < start.body_bytes:
@@ -214,6 +216,7 @@ class _Calls(vault_pb2_grpc.VaultServicer):
 
     async def Quote(self, request: Any, context: Any) -> Any:  # noqa: N802
         vault = self._vault
+        vault.on_call("quote")
         if vault.faults.refuses_quotes:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "no room")
         tip = await vault._ledger.tip()
@@ -255,6 +258,7 @@ class _Calls(vault_pb2_grpc.VaultServicer):
 
     async def Propose(self, request: Any, context: Any) -> Any:  # noqa: N802
         vault = self._vault
+        vault.on_call("propose")
         if vault.faults.hangs_on_heads:
             vault.reached.set()
             await asyncio.Event().wait()
@@ -318,12 +322,14 @@ class _Calls(vault_pb2_grpc.VaultServicer):
             1,
         )
         countersigned = RECEIPT.sign(receipt, vault._network, vault.keys.identity)
+        vault.on_call("countersigned")
         held.newest = (signed, countersigned)
         held.manifests[digest] = manifest
         return countersigned
 
     async def Acknowledge(self, request: Any, context: Any) -> Any:  # noqa: N802
         vault = self._vault
+        vault.on_call("acknowledge")
         if vault.faults.refuses_full_receipts:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
         full = FULL_RECEIPT.decode(request.full_receipt)
@@ -368,3 +374,7 @@ def _may_follow(head: Head, held: HeldDeal, conflict: tuple[Head, ...]) -> bool:
         and head.predecessor in digests
         and acknowledged < head.sequence - 1
     )
+
+
+def _ignore(_call: str) -> None:
+    """Tell nobody."""

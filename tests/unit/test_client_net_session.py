@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,43 +12,9 @@ from holdfast.client.async_client import AsyncClient
 from holdfast.client.core.errors import ObjectUnknownError
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.network_errors import BalanceShortError, TooFewVaultsError
-from holdfast.ledger.core.account_key import AccountKey
 from holdfast.protocol.units import MIB
-from small_market import OWNER, Market, market
-
-
-@asynccontextmanager
-async def client(
-    place: Market, home: Path, keys: OwnerKeys = OWNER
-) -> AsyncIterator[AsyncClient]:
-    account = place.ledger.open_account(AccountKey.from_secret(keys.account_secret))
-    ledger: Any = KeptOpen(place.ledger)
-    made = await AsyncClient.over(ledger, account, place.seeds, keys, home)
-    async with made:
-        yield made
-
-
-class KeptOpen:
-    """The market's ledger, which outlives its clients."""
-
-    def __init__(self, ledger: object) -> None:
-        self._ledger = ledger
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._ledger, name)
-
-    async def close(self) -> None:
-        pass
-
-
-def files(top: Path, count: int = 30, size: int = 60_000) -> Path:
-    for number in range(count):
-        path = top / f"folder {number % 3}" / f"file {number}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(size + number))
-    (top / "empty").touch()
-    (top / "link").symlink_to("folder 0")
-    return top
+from sdk_on_market import client, files
+from small_market import OWNER, market
 
 
 def test_a_backup_is_restored_on_a_new_machine_with_n_minus_k_vaults_dead(
