@@ -91,7 +91,9 @@ def open_deal(
         nonce=nonce,
         deal_key=pair.public,
         k=K,
-        holders=tuple(Holder(vault, price + i, epoch) for i, vault in enumerate(holders)),
+        holders=tuple(
+            Holder(vault, price + i, epoch) for i, vault in enumerate(holders)
+        ),
         capacity=1 << 24,
         opened_epoch=epoch,
         end_epoch=end_epoch,

@@ -26,6 +26,7 @@ from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import AccountId, DealId, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
+from holdfast.vault.core.declared import Stood
 from holdfast.vault.core.judgement import Question, fault_of, seal
 from holdfast.vault.core.ledger_state import LedgerNews, LedgerState
 from holdfast.vault.core.myself import Myself
@@ -43,7 +44,6 @@ from holdfast.vault.core.saved import (
     TotalsSettled,
     VoteGiven,
 )
-from holdfast.vault.core.declared import Stood
 from simulation.fake_data import FakeDeal, FakeHeld
 
 GENESIS = 1_000_000
@@ -60,7 +60,7 @@ def sim_params(**changes: int) -> NetworkParams:
         "rebuild_price": 1,
     }
     values.update(changes)
-    return NetworkParams("simulation", 31337, GENESIS, **values)  # type: ignore[arg-type]
+    return NetworkParams("simulation", 31337, GENESIS, **values)
 
 
 @dataclass
@@ -97,6 +97,8 @@ class SimLedger:
         )
 
     def submit(self, operation: Operation) -> str | None:
+        if self.down:
+            return "nobody answers"
         match operation:
             case Settle(certificate):
                 fault = self._fault_of(certificate)
@@ -177,7 +179,9 @@ class World:
         seed: int,
         params: NetworkParams | None = None,
         weather: Weather | None = None,
+        seeds: int = 0,
     ) -> None:
+        self.seeds = seeds
         self.random = random.Random(seed)
         self.params = params or sim_params()
         self.weather = weather or Weather()
@@ -201,7 +205,9 @@ class World:
         heapq.heappush(self._queue, (seconds, next(self._order), act))
 
     def run_to_epoch(self, epoch: int) -> None:
-        end = self.params.epoch_start(epoch)
+        self.run_until(self.params.epoch_start(epoch))
+
+    def run_until(self, end: float) -> None:
         while self._queue and self._queue[0][0] < end:
             seconds, _, act = heapq.heappop(self._queue)
             self.now = max(self.now, seconds)
@@ -219,7 +225,8 @@ class World:
         vault.saved = [saved for saved in vault.saved if keep(saved)]
         state = LedgerState(self.params)
         vault.me = Myself(vault.keys, state)
-        vault.node = Node(vault.me, restored_from(vault.saved, vault.id))
+        restored = restored_from(vault.saved, vault.id)
+        vault.node = Node(vault.me, restored, seeds=self.seeds)
         vault.wakes = set()
         vault.alive = True
         self._follow(vault)
@@ -232,7 +239,7 @@ class World:
         keys = NodeKeys(number.to_bytes(32, "big"))
         me = Myself(keys, LedgerState(self.params))
         held = FakeHeld(keys.vault_id)
-        vault = SimVault(keys, me, held, Node(me, Restored()))
+        vault = SimVault(keys, me, held, Node(me, Restored(), seeds=self.seeds))
         self.vaults[vault.id] = vault
         self.ledger.rows[vault.id] = RegisteredVault(
             vault.id,
@@ -261,9 +268,7 @@ class World:
             1,
         )
         signed = VAULT_RECORD.sign(record, self.params.network_id, keys.identity)
-        self.at(
-            self.now, lambda: self.deliver(vault, ev.RecordMade(self.now, signed))
-        )
+        self.at(self.now, lambda: self.deliver(vault, ev.RecordMade(self.now, signed)))
 
     def _tick(self, epoch: int) -> None:
         if self.ledger.down:
@@ -303,7 +308,9 @@ class World:
 
         self.at(self.now + delay, act)
 
-    def _do(self, vault: SimVault, effect: fx.Effect) -> None:  # noqa: C901, PLR0912
+    def _do(  # noqa: C901, PLR0912, PLR0915 # one case for each effect
+        self, vault: SimVault, effect: fx.Effect
+    ) -> None:
         held = vault.held
         match effect:
             case fx.WakeAt(seconds):
@@ -350,17 +357,17 @@ class World:
                 )
             case fx.FindDeals(deals):
                 found = tuple(
-                    self.ledger.deals[deal] for deal in deals if deal in self.ledger.deals
+                    self.ledger.deals[deal]
+                    for deal in deals
+                    if deal in self.ledger.deals
                 )
                 vault.me.ledger.absorb(LedgerNews(0, -1, deals=found))
                 self._later(vault, lambda: ev.DealsFound(self.now, deals, found))
-            case fx.RebuildMissing(deal, entry, _requests):
+            case fx.RebuildMissing(deal, _entry, _requests):
                 count = len(held.lost)
                 held.lost.clear()
                 held.declared.clear()
-                self._later(
-                    vault, lambda: ev.MissingRebuilt(self.now, deal.id, count)
-                )
+                self._later(vault, lambda: ev.MissingRebuilt(self.now, deal.id, count))
             case fx.Log():
                 vault.logs.append(effect)
             case fx.Save() | fx.KeepAnswer():
@@ -372,6 +379,13 @@ class World:
         if key not in self._verdicts:
             self._verdicts[key] = fault_of(answer, question)
         return self._verdicts[key]
+
+    def _peer(self, peer: ev.Peer) -> SimVault:
+        return (
+            list(self.vaults.values())[peer]
+            if isinstance(peer, int)
+            else self.vaults[peer]
+        )
 
     def _wake(self, vault: SimVault, seconds: float) -> None:
         if seconds in vault.wakes:
@@ -387,10 +401,11 @@ class World:
 
         self.at(max(seconds, self.now), act)
 
-    def _call(self, caller: SimVault, call: fx.Call) -> None:
+    def _call(  # noqa: C901 # one message's way there and back
+        self, caller: SimVault, call: fx.Call
+    ) -> None:
         self.calls[type(call.request).__name__] += 1
-        assert not isinstance(call.peer, int)
-        target, node = self.vaults[call.peer], caller.node
+        node, target = caller.node, self._peer(call.peer)
         if self.intercept and self.intercept(caller.id, call):
             lost = True
         else:
@@ -404,9 +419,7 @@ class World:
 
         def time_out() -> None:
             text = "no answer in time"
-            finish(
-                lambda: ev.Unanswered(self.now, call.peer, call.request, None, text)
-            )
+            finish(lambda: ev.Unanswered(self.now, call.peer, call.request, None, text))
 
         def answered(effect: fx.Reply | fx.Refuse) -> None:
             if self.random.random() < self.weather.loss:
@@ -446,7 +459,9 @@ def restored_from(saved: list[Saved], vault: VaultId) -> Restored:
         if s.checkpoint.value.epoch in declared
     )
     newest = {
-        s.checkpoint.value.vault: s for s in saved if isinstance(s, AcknowledgementGiven)
+        s.checkpoint.value.vault: s
+        for s in saved
+        if isinstance(s, AcknowledgementGiven)
     }
     kept = [s.certificate for s in saved if isinstance(s, CertificateKept)]
     entries: dict[bytes, Entries] = {d.root: d.entries for d in declared.values()}

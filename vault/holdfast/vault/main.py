@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,7 @@ from holdfast.wire import process
 
 FAILED: Final = 1
 NOT_RUNNING: Final = 3
+BROKEN: Final = 70
 KEEP_BYTES: Final = 8 << 20
 _UNITS: Final = {"": 1, "B": 1} | {
     f"{letter}{suffix}": base**power
@@ -194,7 +196,12 @@ def run_command(directory: Path) -> None:
 
         place = VaultDirectory(directory)
         with place.lock():
-            asyncio.run(run_until_signal(place))
+            try:
+                asyncio.run(run_until_signal(place))
+            except ExceptionGroup:
+                # Only a fault of ours gets here: all of it is for the log.
+                logging.getLogger(__name__).exception("stopped by a fault")
+                sys.exit(BROKEN)
 
     _expecting(run)
 

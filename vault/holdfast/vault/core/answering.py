@@ -235,7 +235,7 @@ class Answering:
             return []
         if self._stage is not Stage.WAITING:
             return self._miss(self._why_late())
-        if self._me.id not in self._me.ledger.registry(self._epoch):
+        if not self._me.ledger.is_audited(self._me.id, self._epoch):
             return []
         return [self._end(Outcome.VOID, "no beacon came in time")]
 

@@ -50,6 +50,7 @@ class LedgerState:
         self._followed: set[VaultId] = set()
         self.wished: set[VaultId] = set()
         self._registries: dict[int, tuple[VaultId, ...]] = {}
+        self._committees: dict[int, tuple[VaultId, ...]] = {}
         self._groups: dict[tuple[VaultId, int], tuple[VaultId, ...]] = {}
 
     @property
@@ -68,6 +69,7 @@ class LedgerState:
         if news.vaults:
             self._registries.clear()
             self._groups.clear()
+            self._committees.clear()
         for row in news.vaults:
             self._rows[row.vault] = row
             self._identities[row.vault] = row.identity_key
@@ -75,13 +77,6 @@ class LedgerState:
             self._take_deal(deal)
         if news.settlement and news.settlement.statement.period > self.settled_period:
             self.settlement = news.settlement
-
-    def forget_deals(self, deals: Iterable[DealId]) -> None:
-        """Drop deals that nobody needs any more."""
-        for deal in deals:
-            gone = self._deals.pop(deal, None)
-            for holder in gone.holders if gone else ():
-                self._held.get(holder.vault, set()).discard(deal)
 
     @property
     def settled_period(self) -> int:
@@ -148,7 +143,7 @@ class LedgerState:
             return known
         drawn = self.period_beacon(self.params.period_of(epoch - 1), epoch)
         registry = self.registry(epoch)
-        if drawn is None or vault not in registry:
+        if drawn is None or not self.is_audited(vault, epoch):
             return ()
         group = placement.neighbours(registry, vault, drawn, self.params.group_size)
         if len(self._groups) > GROUPS_MAX:
@@ -156,14 +151,30 @@ class LedgerState:
         self._groups[key] = group
         return group
 
+    def is_audited(self, vault: VaultId, epoch: int) -> bool:
+        """Return whether a vault is audited in `epoch`: in the registry, or draining.
+
+        Who unbonds goes on proving, and is paid, until its last deal has ended.
+        """
+        row = self._rows.get(vault)
+        draining = row is not None and row.listing is Listing.UNBONDING
+        joined = row is not None and row.joined_epoch <= epoch - 2
+        return (draining and joined) or vault in self.registry(epoch)
+
     def committee(self, period: int) -> tuple[VaultId, ...]:
         """Return the period's committee by rank; empty before it is drawn."""
         first = self.params.first_epoch(period)
         drawn = self._beacons.get(first)
         if self.epoch < first or drawn is None:
             return ()
-        registry = self.registry(first)
-        return placement.committee(registry, drawn, self.params.committee_size)
+        known = self._committees.get(period)
+        if known is None:
+            registry = self.registry(first)
+            known = placement.committee(registry, drawn, self.params.committee_size)
+            if len(self._committees) > 64:
+                self._committees.clear()
+            self._committees[period] = known
+        return known
 
     def deal(self, deal: DealId) -> Deal | None:
         """Return a deal if it is mirrored."""

@@ -30,6 +30,7 @@ from holdfast.vault.core.timing import call_seconds, proposal_start, retry_secon
 
 ROUNDS_MAX: Final = 16
 EXCHANGED_MAX: Final = 1024
+_NEVER: Final = float("inf")
 
 
 @dataclass
@@ -40,7 +41,9 @@ class Round:
     members: tuple[VaultId, ...]
     outbox: Outbox
     signatures: dict[VaultId, bytes] = field(default_factory=dict)
-    submitted: bool = False
+    certificate: Certificate | None = None
+    submit_at: float = _NEVER
+    tries: int = 0
 
 
 class Proposing:
@@ -53,21 +56,20 @@ class Proposing:
         self._rounds = 0
         self._round: Round | None = None
         self._deferred_until = 0.0
-        self._retry_at = 0.0
 
     def step(self, now: float) -> list[Effect]:
         """Propose when our turn has come and nobody else has settled the period."""
         due = self._books.period_due(now)
         if due > self._period:
             self._period, self._rounds, self._round = due, 0, None
-            self._deferred_until = self._retry_at = 0.0
+            self._deferred_until = 0.0
         members = self._me.ledger.committee(due + 1)
         if due < 0 or self._books.is_settled(due) or self._me.id not in members:
             self._round = None
             return []
         rank = members.index(self._me.id)
         start = proposal_start(self._me.params, due, rank)
-        turn = max(start, self._deferred_until, self._retry_at)
+        turn = max(start, self._deferred_until)
         if now < turn:
             return [WakeAt(turn)]
         if self._round is None:
@@ -88,7 +90,9 @@ class Proposing:
     ) -> list[Effect]:
         """Count a member's signature, or exchange what it says is missing."""
         running = self._round
-        if running is None or request is not running.proposal or running.submitted:
+        if running is None or request is not running.proposal:
+            return []
+        if running.certificate is not None:
             return []
         if reply.signature is not None:
             running.outbox.settle(peer)
@@ -124,14 +128,16 @@ class Proposing:
 
     def ended(self, event: OperationEnded) -> list[Effect]:
         """Try again when the ledger did not take the settlement."""
-        if event.fault is None or self._round is None:
+        running = self._round
+        if event.fault is None or running is None or running.certificate is None:
             return []
-        self._round = None
-        self._retry_at = event.now + retry_seconds(self._me.params)
+        # The signatures stay good; only the ledger was not in reach, or was faster.
+        wait = retry_seconds(self._me.params) * (1 << min(running.tries, 6))
+        running.submit_at, running.tries = event.now + wait, running.tries + 1
         fields = {"period": self._period, "reason": event.fault}
         return [
             Log("the ledger did not take our settlement", fields),
-            WakeAt(self._retry_at),
+            WakeAt(running.submit_at),
         ]
 
     def _begin(self, now: float, members: tuple[VaultId, ...]) -> list[Effect]:
@@ -156,8 +162,10 @@ class Proposing:
 
     def _ask(self, now: float) -> list[Effect]:
         running = self._round
-        if running is None or running.submitted:
+        if running is None:
             return []
+        if running.certificate is not None:
+            return self._submit(now, running, running.certificate)
         seconds = call_seconds(self._me.params)
         calls = [
             Call(peer, running.proposal, seconds) for peer in running.outbox.due(now)
@@ -198,10 +206,18 @@ class Proposing:
         signature = self._aggregate(running)
         if signature is None:
             return []
-        running.submitted = True
         ranks = [running.members.index(signer) for signer in running.signatures]
         bitmap = signers_bitmap(ranks, len(running.members))
         certificate = Certificate(running.proposal.statement, bitmap, signature)
+        running.certificate = certificate
+        return [Submit(Settle(certificate))]
+
+    def _submit(
+        self, now: float, running: Round, certificate: Certificate
+    ) -> list[Effect]:
+        if now < running.submit_at:
+            return []
+        running.submit_at = _NEVER
         return [Submit(Settle(certificate))]
 
     def _aggregate(self, running: Round) -> bytes | None:

@@ -1,5 +1,7 @@
 """Rebuilds what our checkpoint declares missing, after each answer deadline."""
 
+from typing import Final
+
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.repair import (
@@ -11,9 +13,11 @@ from holdfast.protocol.units import VaultId
 from holdfast.vault.core.answering import Answering
 from holdfast.vault.core.challenged import entry_proof
 from holdfast.vault.core.declared import Stood
-from holdfast.vault.core.effects import Effect, Log, RebuildMissing
+from holdfast.vault.core.effects import Effect, Log, RebuildMissing, WakeAt
 from holdfast.vault.core.events import MissingRebuilt
 from holdfast.vault.core.myself import Myself
+
+SLACK_PARTS: Final = 20
 
 
 class Rebuilding:
@@ -31,11 +35,16 @@ class Rebuilding:
         """Begin when the answers of this epoch are due and bytes are missing."""
         epoch = self._me.epoch_at(now)
         deadline = self._answering.deadline_seconds
-        if epoch > self._epoch and deadline and now >= deadline:
-            self._epoch = epoch
-            self._stood = self._answering.stood
-            items = self._stood.declared.entries.items if self._stood else ()
-            self._queue = [entry for entry in items if entry.missing]
+        if epoch == self._epoch or not deadline:
+            return self._next(now)
+        # Siblings may have learned of the beacon a little later than we did.
+        begin = deadline + self._me.params.epoch_seconds / SLACK_PARTS
+        if now < begin:
+            return [WakeAt(begin)]
+        self._epoch = epoch
+        self._stood = self._answering.stood
+        items = self._stood.declared.entries.items if self._stood else ()
+        self._queue = [entry for entry in items if entry.missing]
         return self._next(now)
 
     def rebuilt(self, event: MissingRebuilt) -> list[Effect]:
