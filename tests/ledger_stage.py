@@ -26,6 +26,7 @@ from holdfast.ledger.core.operations import (
 from holdfast.ledger.core.registry import registration
 from holdfast.ledger.directory import LedgerDirectory
 from holdfast.ledger.embedded import EmbeddedLedger
+from holdfast.ledger.identity import tls_identity
 from holdfast.ledger.port import Applied, Ledger, LedgerAccount
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.ledger.server import running
@@ -265,7 +266,7 @@ async def grpc_stage(genesis: Genesis, path: Path) -> AsyncIterator[Stage]:
         _embedded(directory.open()) as inner,
         running(inner.embedded, directory, None) as endpoint,
     ):
-        certificate = directory.identity().certificate_pem
+        certificate = tls_identity(directory).certificate_pem
         remote = await RemoteLedger.connect(endpoint, certificate)
 
         try:

@@ -7,9 +7,8 @@ from holdfast.ledger import network_file
 from holdfast.ledger.book import Book
 from holdfast.ledger.core.chain import Genesis
 from holdfast.ledger.errors import LedgerFileError
-from holdfast.ledger.network_file import NetworkFile, write_whole
+from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.sqlite import create_book, open_book
-from holdfast.wire.rpc import TlsIdentity, make_certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +34,10 @@ class LedgerDirectory:
         except OSError as error:
             raise LedgerFileError(str(self.path), str(error.strerror)) from error
         create_book(self.journal, genesis, seconds).close()
-        self.identity()
 
     def open(self) -> Book:
         """Return the book that is kept here, or raise LedgerFileError."""
         return open_book(self.journal)
-
-    def identity(self) -> TlsIdentity:
-        """Return the TLS identity, made on first use; the key is for its owner only."""
-        key, certificate = self.path / "tls.key", self.path / "tls.pem"
-        if not (key.exists() and certificate.exists()):
-            made = make_certificate()
-            write_whole(key, made.key_pem, 0o600)
-            write_whole(certificate, made.certificate_pem, 0o644)
-        try:
-            return TlsIdentity(key.read_bytes(), certificate.read_bytes())
-        except OSError as error:
-            raise LedgerFileError(str(key), str(error.strerror)) from error
 
     def known_endpoint(self) -> str | None:
         """Return the address that was published last, if any."""

@@ -39,13 +39,17 @@ Clock = Callable[[], float]
 
 
 class EmbeddedLedger:
-    """A ledger that this process keeps; `clock` returns Unix seconds."""
+    """A ledger that this process keeps; `clock` returns Unix seconds.
+
+    `waiting` is how many followers wait for news.
+    """
 
     def __init__(self, book: Book, clock: Clock = time.time) -> None:
         self._book = book
         self._clock = clock
         self._news = asyncio.Event()
         self._closed = False
+        self.waiting = 0
         book.listen(self._tell)
 
     @property
@@ -115,10 +119,13 @@ class EmbeddedLedger:
             left = deadline - loop.time()
             if not is_empty(changes) or left <= 0 or self._closed:
                 return changes
+            self.waiting += 1
             try:
                 await asyncio.wait_for(news.wait(), left)
             except TimeoutError:
                 continue
+            finally:
+                self.waiting -= 1
 
     async def settlement(self) -> Certificate | None:
         """Return the newest settlement, or None before the first."""

@@ -15,7 +15,6 @@ from holdfast.ledger.core.address import address_from, address_text
 from holdfast.ledger.core.chain import Allocation, Genesis
 from holdfast.ledger.core.errors import hold
 from holdfast.ledger.directory import LedgerDirectory
-from holdfast.ledger.server import serve
 from holdfast.ledger.verify import VerifyReport, verify
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.network import (
@@ -92,6 +91,9 @@ def serve_command(directory: Path, endpoint: str | None) -> None:
     """Serve a ledger until it is told to stop."""
     process.prepare()
     process.log_to_stderr()
+    # gRPC reads its environment, which `prepare` has set, when it is imported.
+    from holdfast.ledger.server import serve  # noqa: PLC0415
+
     asyncio.run(serve(LedgerDirectory(directory), endpoint))
 
 

@@ -13,6 +13,7 @@ from holdfast.ledger.core.rules import Outcome
 from holdfast.ledger.directory import LedgerDirectory
 from holdfast.ledger.embedded import EmbeddedLedger
 from holdfast.ledger.errors import LedgerFileError
+from holdfast.ledger.identity import tls_identity
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.service import NAME, LedgerService
 from holdfast.wire import rpc
@@ -50,7 +51,7 @@ async def running(
     """Serve a ledger and publish where; yields "host:port"."""
     bind = endpoint or directory.known_endpoint() or ANY_PORT
     host = bind.rpartition(":")[0]
-    identity = directory.identity()
+    identity = tls_identity(directory)
     try:
         server = await rpc.serve(bind, identity, [LedgerService(ledger).add_to], [NAME])
     except OSError as error:

@@ -50,7 +50,6 @@ class LedgerService:
 
     def __init__(self, ledger: EmbeddedLedger) -> None:
         self._ledger = ledger
-        self._waiting = 0
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Register every method with a server."""
@@ -130,13 +129,9 @@ class LedgerService:
         vaults = _vaults(list(request.vaults))
         if not 0 <= request.wait_seconds <= WAIT_SECONDS_MAX:
             raise DecodingError(f"waiting takes 0 to {WAIT_SECONDS_MAX} seconds")
-        wait = request.wait_seconds if self._waiting < WAITING_MAX else 0.0
-        self._waiting += 1
-        try:
-            changes = await self._ledger.sync(vaults, request.after, wait)
-        finally:
-            self._waiting -= 1
-        return sync_message(changes)
+        crowded = self._ledger.waiting >= WAITING_MAX
+        wait = 0.0 if crowded else request.wait_seconds
+        return sync_message(await self._ledger.sync(vaults, request.after, wait))
 
     async def submit(self, request: pb.SubmitRequest) -> pb.SubmitReply:
         """Apply an operation; the answer leaves after it is durable."""
