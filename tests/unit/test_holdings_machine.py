@@ -296,10 +296,11 @@ class HoldingMachine(RuleBasedStateMachine):
             newest = self.manifests[restored.full_digest]
             restored.missing.update(spans_in(newest, tuple(restored.missing)))
         kept = self.state
-        restored.staged = kept.staged
+        for chunk, shard in kept.staged.items():
+            restored.stage(chunk, shard)
         for name in ("phase", "newest", "pending", "trunk", "full", "full_digest"):
             assert getattr(restored, name) == getattr(kept, name), name
-        for name in ("missing", "durable_bytes", "durable_shards"):
+        for name in ("missing", "staged_bytes", "durable_bytes", "durable_shards"):
             assert getattr(restored, name) == getattr(kept, name), name
         assert restored.entry() == kept.entry()
         self.state = restored
@@ -352,8 +353,8 @@ class HoldingMachine(RuleBasedStateMachine):
 
 TestHoldingMachine = HoldingMachine.TestCase
 TestHoldingMachine.settings = settings(
-    max_examples=40,
-    stateful_step_count=25,
+    max_examples=100,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

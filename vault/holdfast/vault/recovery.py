@@ -55,7 +55,7 @@ def _take_in_staged(
         header = shard.proof.header
         if (shard.proof.index, header.k, header.n) == (state.index, state.k, state.n):
             one = StagedShard(header.length, header.shard_bytes, seconds)
-            state.staged[chunk] = one
+            state.stage(chunk, one)
         else:
             files.drop_staged(deal, (chunk,))
 

@@ -48,9 +48,10 @@ class DealHolding:
     """One k-of-n deal's heads and shards; journal and disk restore them.
 
     `trunk` are acknowledged heads by age, the newest full one last; `pending`
-    those countersigned since. `let_go`: the newest answered checkpoint was without
-    this deal. A lost shard's span is None while its chunk is not in the newest full
-    manifest.
+    those countersigned since. `offered` went into checkpoints that may still be
+    audited, from the newest answered one on. `let_go`: the newest answered
+    checkpoint was without this deal. A lost shard's span is None while its chunk is
+    not in the newest full manifest.
     """
 
     deal: DealId
@@ -63,11 +64,11 @@ class DealHolding:
     trunk: dict[Digest, Countersigned] = field(default_factory=dict)
     full: FullReceipt | None = None
     full_digest: Digest = NO_HEAD
-    answered: Digest = NO_HEAD
     offered: set[Digest] = field(default_factory=set)
     let_go: bool = False
     staged: dict[ChunkId, StagedShard] = field(default_factory=dict)
     missing: dict[ChunkId, Span | None] = field(default_factory=dict)
+    staged_bytes: int = 0
     durable_bytes: int = 0
     durable_shards: int = 0
 
@@ -75,10 +76,18 @@ class DealHolding:
         """Return the bytes of this deal's shards of a chunk of `length` bytes."""
         return ChunkHeader(self.k, self.n, length).shard_bytes
 
-    @property
-    def staged_bytes(self) -> int:
-        """The shard bytes that no head covers yet."""
-        return sum(shard.shard_bytes for shard in self.staged.values())
+    def stage(self, chunk: ChunkId, shard: StagedShard) -> None:
+        """Count a shard among the staged ones, once."""
+        self.unstage(chunk)
+        self.staged[chunk] = shard
+        self.staged_bytes += shard.shard_bytes
+
+    def unstage(self, chunk: ChunkId) -> int:
+        """Count a shard no longer among the staged ones; return its bytes."""
+        shard = self.staged.pop(chunk, None)
+        bytes_gone = shard.shard_bytes if shard else 0
+        self.staged_bytes -= bytes_gone
+        return bytes_gone
 
     def entry(self) -> Entry:
         """Return the deal's checkpoint entry under its newest full head."""

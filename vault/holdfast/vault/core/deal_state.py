@@ -92,12 +92,11 @@ class DealState(DealHolding):
     def _note_shards(self, event: ShardFact) -> None:
         match event:
             case ShardStaged():
-                self.staged[event.chunk] = StagedShard(
-                    event.length, event.shard_bytes, event.seconds
-                )
+                shard = StagedShard(event.length, event.shard_bytes, event.seconds)
+                self.stage(event.chunk, shard)
             case StagedDropped():
                 for chunk in event.chunks:
-                    self.staged.pop(chunk, None)
+                    self.unstage(chunk)
             case ShardsDamaged():
                 self.missing.update(event.spans)
             case ShardsRebuilt():
@@ -124,7 +123,7 @@ class DealState(DealHolding):
     def _countersign(self, event: HeadCountersigned) -> None:
         self._step(Step.COUNTERSIGN)
         for chunk in event.settled:
-            self.durable_bytes += self.staged.pop(chunk).shard_bytes
+            self.durable_bytes += self.unstage(chunk)
             self.durable_shards += 1
         self.newest = event.countersigned
         pending = PendingHead(event.countersigned, event.base)
@@ -141,8 +140,7 @@ class DealState(DealHolding):
 
     def _answer(self, head: Digest | None) -> list[Effect]:
         self.let_go = head is None
-        self.answered = head or NO_HEAD
-        answered = self.trunk.get(self.answered)
+        answered = self.trunk.get(head) if head else None
         floor = answered.sequence if answered else 0
         self.offered = {
             digest
@@ -154,7 +152,7 @@ class DealState(DealHolding):
     def _unneeded(self) -> list[Effect]:
         """Order what no audit, no pending head and no newest head needs forgotten."""
         acknowledged = self.full.head.value.sequence if self.full else 0
-        needed = {self.full_digest, self.answered, *self.offered}
+        needed = {self.full_digest, *self.offered}
         for digest, pending in reversed(self.pending.items()):
             if pending.countersigned.sequence > acknowledged or digest in needed:
                 needed |= {digest, pending.base}
