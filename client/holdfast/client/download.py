@@ -21,7 +21,7 @@ from holdfast.protocol.erasure import codec
 from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
 
-AHEAD_BYTES: Final = 96 * MIB
+AHEAD_BYTES: Final = 64 * MIB
 _AHEAD_CHUNKS_MAX: Final = 32
 
 
