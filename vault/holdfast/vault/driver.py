@@ -284,7 +284,7 @@ class Driver:
             self.tell(ev.MissingRebuilt(self._now(), effect.deal.id, shards))
 
     async def _find(self, deals: tuple[Any, ...]) -> None:
-        found: tuple[Any, ...] = ()
+        found: tuple[Any, ...] | None = None
         try:
             found = await self._around.mirror.find_deals(deals)
         finally:

@@ -78,6 +78,9 @@ class LedgerMirror:
 
     async def find_deals(self, deals: tuple[DealId, ...]) -> tuple[Deal, ...]:
         """Return and mirror those of the deals that exist; raises LedgerError."""
+        if not self.reachable:
+            # Whoever asks has a deadline; the follower tries to connect anyway.
+            raise LedgerUnreachableError(self._file.endpoint)
         ledger = await self.ledger()
         found = await ledger.deals(deals)
         self.state.absorb(LedgerNews(0, -1, deals=found))

@@ -122,11 +122,14 @@ class MissingRebuilt:
 
 @dataclass(frozen=True, slots=True)
 class DealsFound:
-    """The ledger was asked for deals not mirrored; `deals` are those it knows."""
+    """The ledger was asked for deals not mirrored; `deals` are those it knows.
+
+    `deals` is None when it could not be asked.
+    """
 
     now: float
     asked: tuple[DealId, ...]
-    deals: tuple[Deal, ...]
+    deals: tuple[Deal, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ def check_offer_time(me: Myself, epoch: int, now: float) -> None:
 def check_offer_party(me: Myself, offer: OfferCheckpoint) -> None:
     """Raise unless we are the vault's neighbour and it signed its checkpoint."""
     checkpoint = offer.checkpoint.value
+    if me.ledger.row(checkpoint.vault) is None:
+        raise RefusedError(Refusal.UNKNOWN, "this vault is not registered")
     group = me.ledger.group(checkpoint.vault, checkpoint.epoch)
     if not group:
         raise RefusedError(

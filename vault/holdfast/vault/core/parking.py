@@ -11,6 +11,7 @@ from holdfast.vault.core.refusals import Refusal, RefusedError
 
 PARKED_MAX: Final = 256
 MISSING_MAX: Final = 4096
+UNREACHABLE: Final = "the ledger cannot be reached just now"
 
 
 class Parking:

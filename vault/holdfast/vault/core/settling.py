@@ -21,7 +21,7 @@ from holdfast.vault.core.messages import (
 )
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.outbox import Outbox
-from holdfast.vault.core.parking import Parking
+from holdfast.vault.core.parking import UNREACHABLE, Parking
 from holdfast.vault.core.proof_store import push_of
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.timing import call_seconds, retry_seconds
@@ -92,6 +92,9 @@ class Settling:
         effects: list[Effect] = []
         for asked in self._parking.leave(event):
             assert isinstance(asked.request, Certify)
+            if event.deals is None:
+                effects.append(Refuse(asked.token, Refusal.UNREADY, UNREACHABLE))
+                continue
             effects += self._taken(asked, asked.request)
         return effects
 

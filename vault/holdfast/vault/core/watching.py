@@ -49,7 +49,7 @@ from holdfast.vault.core.offer_rules import (
     check_offer_time,
     check_root,
 )
-from holdfast.vault.core.parking import Parking
+from holdfast.vault.core.parking import UNREACHABLE, Parking
 from holdfast.vault.core.questions import question_of
 from holdfast.vault.core.receipt_book import ReceiptBook
 from holdfast.vault.core.refusals import Refusal, RefusedError
@@ -130,10 +130,12 @@ class Watching:
     def found(self, event: DealsFound) -> list[Effect]:
         """Take up the requests that waited for deals of the ledger."""
         effects: list[Effect] = []
-        known = {deal.id for deal in event.deals}
+        known = {deal.id for deal in event.deals or ()}
         unknown = [deal for deal in event.asked if deal not in known]
         for asked in self._parking.leave(event):
-            if unknown:
+            if event.deals is None:
+                effects.append(Refuse(asked.token, Refusal.UNREADY, UNREACHABLE))
+            elif unknown:
                 text = f"the ledger knows no deal {unknown[0].hex()[:16]}"
                 effects.append(Refuse(asked.token, Refusal.UNKNOWN, text))
             else:
