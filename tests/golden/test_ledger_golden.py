@@ -22,7 +22,7 @@ from holdfast.ledger.core.encodings import SIGNED_OPERATION
 from holdfast.ledger.core.operations import Register
 from holdfast.ledger.core.registry import CONSENT, Consent, registration
 from holdfast.ledger.core.typed_data import operation_digest, typed_data
-from holdfast.ledger.network_file import NetworkFile
+from holdfast.ledger.network_file import NetworkFile, SeedVault
 from holdfast.protocol.network import NETWORK_PARAMS
 from holdfast.protocol.units import AccountId, Digest
 from ledger_operations import examples
@@ -92,6 +92,16 @@ def test_a_network_file_of_today_is_read_for_ever(tmp_path: Path) -> None:
     path = tmp_path / "network.json"
     path.write_text(json.dumps(VECTORS["network_file"]))
     file = NetworkFile.load(path)
-    assert file == NetworkFile(DEVELOPMENT, "127.0.0.1:4711", b"PEM\n")
+    seed = SeedVault("127.0.0.1:4712", b"OTHER\n")
+    assert file == NetworkFile(DEVELOPMENT, "127.0.0.1:4711", b"PEM\n", (seed,))
     file.save(path)
     assert json.loads(path.read_text()) == VECTORS["network_file"]
+
+
+def test_a_network_file_need_not_name_seeds(tmp_path: Path) -> None:
+    path = tmp_path / "network.json"
+    path.write_text(json.dumps(VECTORS["network_file"] | {"seeds": []}))
+    assert NetworkFile.load(path).seeds == ()
+    without = {k: v for k, v in VECTORS["network_file"].items() if k != "seeds"}
+    path.write_text(json.dumps(without))
+    assert NetworkFile.load(path).seeds == ()

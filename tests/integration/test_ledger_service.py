@@ -24,7 +24,7 @@ from holdfast.ledger.errors import (
     LedgerUnreachableError,
     WrongNetworkError,
 )
-from holdfast.ledger.network_file import NetworkFile
+from holdfast.ledger.network_file import NetworkFile, SeedVault
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.ledger.server import running
 from holdfast.ledger.service import NAME
@@ -343,10 +343,14 @@ def test_an_operation_whose_answer_was_lost_is_applied_once(tmp_path: Path) -> N
     play(tmp_path, story)
 
 
-def test_a_served_ledger_comes_back_at_its_old_address(tmp_path: Path) -> None:
+def test_a_served_ledger_comes_back_at_its_old_address_with_its_seeds(
+    tmp_path: Path,
+) -> None:
     async def run() -> None:
         async with served(tmp_path) as place:
-            first = place.file
+            seed = SeedVault("127.0.0.1:9", b"PEM\n")
+            first = replace(place.file, seeds=(seed,))
+            first.save(place.directory.network)
             remote = await place.connect()
         async with served(tmp_path) as place:
             assert place.file == first

@@ -39,8 +39,6 @@ class LedgerDirectory:
         """Return the book that is kept here, or raise LedgerFileError."""
         return open_book(self.journal)
 
-    def known_endpoint(self) -> str | None:
-        """Return the address that was published last, if any."""
-        if not self.network.exists():
-            return None
-        return NetworkFile.load(self.network).endpoint
+    def published(self) -> NetworkFile | None:
+        """Return the network file that was published last, if any."""
+        return NetworkFile.load(self.network) if self.network.exists() else None

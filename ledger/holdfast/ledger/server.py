@@ -49,7 +49,8 @@ async def running(
     ledger: EmbeddedLedger, directory: LedgerDirectory, endpoint: str | None
 ) -> AsyncIterator[str]:
     """Serve a ledger and publish where; yields "host:port"."""
-    bind = endpoint or directory.known_endpoint() or ANY_PORT
+    before = directory.published()
+    bind = endpoint or (before.endpoint if before else ANY_PORT)
     host = bind.rpartition(":")[0]
     identity = tls_identity(directory)
     try:
@@ -59,7 +60,8 @@ async def running(
         raise LedgerFileError(str(directory.path), reason) from error
     try:
         bound = f"{host}:{server.port}"
-        file = NetworkFile(ledger.params, bound, identity.certificate_pem)
+        seeds = before.seeds if before else ()
+        file = NetworkFile(ledger.params, bound, identity.certificate_pem, seeds)
         file.save(directory.network)
         yield bound
     finally:
