@@ -1,0 +1,1 @@
+"""What a client decides: pure machines, events in, effects out."""
