@@ -1,15 +1,21 @@
 """Certificates and totals that do not settle a period, and ejections without one."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from evm_network import make_vault, signers_mask
-from evm_stage import STAKE, Stage
+from compile_source import compile_source
+from evm_network import TestNetwork, make_vault, signers_mask
+from evm_stage import STAKE, Stage, set_stage
 from holdfast.contracts.points import signature_point
 from holdfast.protocol import bls
 from holdfast.protocol.settlement import STATEMENT, Ejection, Totals
 from holdfast.protocol.units import Digest, NetworkId, VaultId
+
+GULLIBLE = Path(__file__).parent / "Gullible.vy"
 
 
 def test_a_certificate_counts_once(stage: Stage) -> None:
@@ -116,6 +122,20 @@ def test_malformed_signatures_are_refused(
     encoded = STATEMENT.encode(stage.statement())
     call = stage.network.settlement.functions.settle(encoded, 0b11111, evidence)
     stage.network.refused(call, stage.stranger, reason)
+
+
+def test_keys_that_cancel_out_sign_nothing(new_chain: Callable[[], Any]) -> None:
+    vaults = [make_vault(seed) for seed in range(300, 305)]
+    first, second = (vault.keys.bls_secret for vault in vaults[:2])
+    vars(vaults[2].keys)["bls_secret"] = (-first - second) % bls.CURVE_ORDER
+    network = TestNetwork(new_chain(), identity=compile_source(GULLIBLE))
+    stage = set_stage(network, vaults)
+    # Their sum is infinity, for which infinity is a signature of anything.
+    ranks = [stage.committee.index(vault) for vault in vaults[:3]]
+    call = network.settlement.functions.settle(
+        STATEMENT.encode(stage.statement()), signers_mask(ranks, 5), bytes(256)
+    )
+    network.refused(call, stage.stranger, "signature refused")
 
 
 def test_nothing_is_settled_before_the_period_has_a_beacon(stage: Stage) -> None:

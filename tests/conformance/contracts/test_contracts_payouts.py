@@ -15,6 +15,7 @@ from holdfast.protocol.settlement import (
     VAULT_LEAF,
     Totals,
 )
+from holdfast.protocol.units import DealId
 
 FOLDER = Path(__file__).parent
 
@@ -102,6 +103,17 @@ def test_absence_is_not_shown_by_leaves_that_leave_room(stage: Stage) -> None:
         stage.network.refused(call, stage.user, "absence not proved")
     forged = replace(last, total=replace(last.total, grains=0))
     stage.network.refused(stage.refund_call([forged]), stage.user, "proof refused")
+
+
+def test_leaves_that_are_not_neighbours_show_no_absence(stage: Stage) -> None:
+    place = int.from_bytes(stage.deal, "big")
+    low, high = (DealId((place + off).to_bytes(32, "big")) for off in (-5, 5))
+    stage.begin_epoch(12)
+    stage.settle(2, Totals({}, {low: 1, stage.deal: 1, high: 1}))
+    around = [stage.proof(DEAL_LEAF, key) for key in (low, high)]
+    for shown in (around, around[::-1]):
+        call = stage.refund_call(shown)
+        stage.network.refused(call, stage.user, "absence not proved")
 
 
 def test_a_refund_needs_the_deals_own_holders(stage: Stage) -> None:
