@@ -22,7 +22,7 @@ class SiblingStream:
     ) -> None:
         self.index = index
         self.failed = False
-        fetch: "grpc.aio.StreamStreamMultiCallable[bytes, bytes]" = channel.stream_stream(
+        fetch: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
             frames.FETCH
         )
         self._call = fetch(metadata=rpc.metadata())
@@ -39,7 +39,12 @@ class SiblingStream:
             try:
                 async with asyncio.timeout(FETCH_SECONDS):
                     return await self._fetch(chunk, header)
-            except (grpc.aio.AioRpcError, ProtocolError, TimeoutError):
+            except (
+                grpc.aio.AioRpcError,
+                asyncio.InvalidStateError,  # a write after the sibling's refusal
+                ProtocolError,
+                TimeoutError,
+            ):
                 self.close()
                 return None
             except BaseException:
