@@ -18,12 +18,13 @@ class Shell:
     """Runs `holdfast` as a user with a home folder would."""
 
     home: Path
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str | None] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         bare = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
         own = {"HOLDFAST_HOME": str(self.home), "HOLDFAST_PASSPHRASE": PASSPHRASE}
-        return bare | own | self.variables
+        chosen = bare | own | self.variables
+        return {name: value for name, value in chosen.items() if value is not None}
 
     def run(
         self, *words: str | Path, said: str = "", **more: Any

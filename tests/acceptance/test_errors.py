@@ -40,9 +40,8 @@ def test_a_wrong_passphrase_is_called_so(newcomer: Shell) -> None:
 def test_where_nobody_can_be_asked_for_the_passphrase_the_ways_are_told(
     newcomer: Shell,
 ) -> None:
-    environment = newcomer.environment()
-    del environment["HOLDFAST_PASSPHRASE"]
-    run = newcomer.run("snapshots", env=environment)
+    newcomer.variables["HOLDFAST_PASSPHRASE"] = None
+    run = newcomer.run("snapshots")
     assert_told(
         run, ExitCode.WRONG_PASSPHRASE, what="passphrase", step="--passphrase-file"
     )
@@ -113,7 +112,7 @@ def test_an_error_in_json_is_one_document_with_the_same_words(
     error = json.loads(run.stdout)["error"]
     assert error["kind"] == "no_profile"
     assert error["exit_code"] == ExitCode.NO_PROFILE
-    assert "holdfast init" in error["next"]
+    assert "holdfast init" in error["message"]
 
 
 def test_a_network_that_was_never_started_is_told_with_the_way_to_one(

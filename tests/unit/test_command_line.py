@@ -124,11 +124,11 @@ def test_in_json_only_documents_reach_standard_output() -> None:
     output.detail("for curious people")
     output.warn("a warning")
     output.table(("a",), [(1,)])
-    output.event("progress", done=1, path=Path("x"), id=b"\x01")
+    output.event("progress", kind="file", path=Path("x"), id=b"\x01")
     output.result({"ok": True})
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert lines == [
-        {"event": "progress", "done": 1, "path": "x", "id": "01"},
+        {"event": "progress", "kind": "file", "path": "x", "id": "01"},
         {"ok": True},
     ]
     assert err.getvalue() == ""

@@ -31,11 +31,7 @@ _LOGS: Final = "look into the log it names, then run `holdfast network up` again
 
 ADVICE: Final = {
     # who you are
-    "ProfileMissingError": Advice(
-        "no_profile",
-        ExitCode.NO_PROFILE,
-        "`holdfast init` makes a profile, `holdfast recover` one from your 24 words",
-    ),
+    "ProfileMissingError": Advice("no_profile", ExitCode.NO_PROFILE),
     "ProfileExistsError": Advice(
         "profile_exists",
         ExitCode.FAILED,
@@ -98,6 +94,11 @@ ADVICE: Final = {
         "run the command again when more vaults are back",
     ),
     "DealUnreadableError": Advice("data_unavailable", ExitCode.DATA_UNAVAILABLE),
+    "NoRoomError": Advice(
+        "disk_full",
+        ExitCode.DISK_FULL,
+        "make room, or set TMPDIR to a directory on a larger disk",
+    ),
     # the network on this machine
     "VaultUnknownError": Advice(
         "vault_unknown", ExitCode.NOT_FOUND, "`holdfast network status` lists them all"

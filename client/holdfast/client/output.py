@@ -51,15 +51,20 @@ class Output:
         if not self.as_json:
             print(line, file=self._err, flush=True)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        indent: str = "",
+    ) -> None:
         """Print rows under their headings; columns that start with ">" lean right."""
         if self.as_json or self.quiet:
             return
         for line in table_lines(columns, rows):
-            print(line, file=self._out)
+            print(indent + line, file=self._out)
         self._out.flush()
 
-    def event(self, kind: str, **fields: object) -> None:
+    def event(self, kind: str, /, **fields: object) -> None:
         """Print what is going on, for programs only."""
         if self.as_json:
             self._document({"event": kind, **fields})

@@ -46,13 +46,18 @@ def command(
     """
     started = time.monotonic()
     with invocation.client() as client, Meter(invocation.output, "backing up") as meter:
-        invocation.kept = "what was acknowledged so far; the same command goes on there"
+
+        def tell(progress: "Progress") -> None:
+            if progress.bytes_uploaded:
+                invocation.kept = "what was sent; the same command goes on from there"
+            _show(meter, progress)
+
         result = client.backup(
             paths,
             tags=tags,
             exclude=patterns,
             epochs=invocation.epochs(duration),
-            progress=lambda progress: _show(meter, progress),
+            progress=tell,
         )
     _report(invocation, result, time.monotonic() - started)
     return ExitCode.FILES_SKIPPED if result.problems else ExitCode.OK

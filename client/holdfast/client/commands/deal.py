@@ -10,7 +10,6 @@ from holdfast.client.invocation import Invocation, pass_invocation
 
 if TYPE_CHECKING:
     from holdfast.client.session import Client
-
     from holdfast.client.session_values import DealStatus
 
 
@@ -166,7 +165,7 @@ def document_of(status: "DealStatus") -> dict[str, object]:
         "end_epoch": deal.end_epoch,
         "last_epoch": status.last_epoch,
         "closed_epoch": deal.closed_epoch,
-        "refunded": deal.refunded,
+        "refunded": bool(deal.refunded),
         "escrow_grains": deal.escrow,
         "readable": status.is_readable,
         "writable": status.is_writable,

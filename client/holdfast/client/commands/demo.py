@@ -16,6 +16,15 @@ from holdfast.client.command_line import Command
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 
+_NEXT = """
+Now with your own files, still on this machine:
+
+  holdfast network up          start a network that stays
+  holdfast init                make your profile, with its 24 words
+  holdfast wallet faucet       get tokens
+  holdfast backup PATH         and look: holdfast snapshots, holdfast network status
+  holdfast network down        stop everything; --delete forgets it"""
+
 
 @click.command("demo", cls=Command)
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
@@ -52,9 +61,10 @@ def command(
     seconds = time.monotonic() - started
     true = sum(true for _, true in page.claims)
     output.say()
-    output.say(
-        f"{true} of {len(page.claims)} claims are true; {wording.span(seconds)}."
-    )
+    took = wording.span(seconds)
+    output.say(f"{true} of {len(page.claims)} claims are true, after {took}.")
+    if page.all_true:
+        output.say(_NEXT)
     output.result(page.document() | {"seconds": round(seconds, 1)})
     return ExitCode.OK if page.all_true else ExitCode.UNTRUE
 

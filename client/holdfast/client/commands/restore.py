@@ -39,13 +39,13 @@ def command(
     """
     started = time.monotonic()
     with invocation.client() as client, Meter(invocation.output, "restoring") as meter:
-        invocation.kept = f"what is restored so far, in {target}"
-        report = client.restore(
-            snapshot,
-            target,
-            paths=paths,
-            progress=lambda progress: _show(meter, progress),
-        )
+
+        def tell(progress: "RestoreProgress") -> None:
+            if progress.files:
+                invocation.kept = f"what is restored so far, in {target}"
+            _show(meter, progress)
+
+        report = client.restore(snapshot, target, paths=paths, progress=tell)
     _report(invocation, report, target, time.monotonic() - started)
     return ExitCode.OK if report.complete else ExitCode.FILES_NOT_RESTORED
 

@@ -60,7 +60,7 @@ def _walk(source: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
     while waiting:
         directory = waiting.pop()
         with os.scandir(directory) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+            entries = sorted(found, key=_own_files_first)
         entries = [entry for entry in entries if entry.name not in _LEFT_OUT]
         waiting += [
             Path(entry.path)
@@ -68,6 +68,11 @@ def _walk(source: Path) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
             if entry.is_dir(follow_symlinks=False)
         ]
         yield directory, entries
+
+
+def _own_files_first(entry: os.DirEntry[str]) -> tuple[bool, str]:
+    """Put `.venv` and its like behind everything that a person wrote."""
+    return entry.name.startswith("."), entry.name
 
 
 def _copy_entry(

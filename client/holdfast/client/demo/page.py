@@ -1,8 +1,14 @@
 """What the demo prints: steps, figures, and claims that are true or not."""
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from holdfast.client.output import Output
+
+_WIDTH: Final = 76
+_INDENT: Final = "   "
 
 
 @dataclass(slots=True)
@@ -21,9 +27,14 @@ class Page:
         self.output.say(f"{self._steps}. {title}")
         self.output.event("step", number=self._steps, title=title)
 
-    def say(self, line: str) -> None:
-        """Tell a sentence of the story."""
-        self.output.say(f"   {line}")
+    def say(self, text: str) -> None:
+        """Tell a part of the story, in lines of a readable length."""
+        for part in textwrap.wrap(text, _WIDTH) or [""]:
+            self.output.say(_INDENT + part)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Show figures side by side."""
+        self.output.table(columns, rows, indent=_INDENT)
 
     def figure(self, name: str, value: object) -> None:
         """Remember a figure for programs."""

@@ -4,7 +4,6 @@ Every sentence that claims something is checked, and the story goes on with what
 is true; it stops only when a step cannot be done at all.
 """
 
-import asyncio
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,16 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from holdfast.client.session import AsyncClient
-
 from holdfast.client import wording
+from holdfast.client.demo.audits import watch_audits
 from holdfast.client.demo.comparison import Comparison, compare
 from holdfast.client.demo.frozen_copy import BYTES_MAX, FrozenCopy, freeze
 from holdfast.client.demo.page import Page
 from holdfast.client.demo.searching import files_with, samples_of
-from holdfast.client.local_health import NetworkStatus, VaultStatus
 from holdfast.client.local_network import LocalNetwork
 from holdfast.client.profile import Profile
+from holdfast.client.session import AsyncClient
 from holdfast.client.session_values import BackupResult, DealStatus
 from holdfast.ledger.directory import LedgerDirectory
 from holdfast.ledger.verify import verify
@@ -30,10 +28,9 @@ from holdfast.protocol.errors import HoldfastError
 VAULTS: Final = 12
 _PASSPHRASE: Final = "only for this demo"  # noqa: S105 # it protects nothing of value
 _OTHER_PASSPHRASE: Final = "on another machine"  # noqa: S105 # likewise
-_AUDIT_SECONDS: Final = 90.0
-_LOOK_SECONDS: Final = 0.5
 # The copy, twice that on the vaults, and the restored files; some for the rest.
-_ROOM_FACTOR: Final = 4.2
+_ROOM_FACTOR: Final = 4.5
+_ROOM_BYTES_MIN: Final = 32 << 20
 
 
 class NoRoomError(HoldfastError):
@@ -85,10 +82,10 @@ async def tell(source: Path, stage: Stage, page: Page, epoch_seconds: int) -> No
     copy = _freeze(source, stage, page)
     async with LocalNetwork(stage.network, tied=True) as network:
         await _start(network, page, epoch_seconds)
-        phrase, deal = await _back_up(network, stage, copy, page)
-        await _wait_for_pay(network, deal, page)
+        phrase, deals = await _back_up(network, stage, copy, page)
+        await watch_audits(network, deals, page)
         _search(network, stage, page)
-        await _lose_vaults(network, deal, page)
+        await _lose_vaults(network, deals[-1], page)
         await _restore(network, stage, phrase, page)
         _compare(stage, page)
         _verify(network, page)
@@ -97,7 +94,11 @@ async def tell(source: Path, stage: Stage, page: Page, epoch_seconds: int) -> No
 def _freeze(source: Path, stage: Stage, page: Page) -> FrozenCopy:
     page.step(f"A copy of {source} that stands still")
     free = shutil.disk_usage(stage.directory).free
-    copy = freeze(source, stage.copy, min(BYTES_MAX, int(free / _ROOM_FACTOR)))
+    room = min(BYTES_MAX, int(free / _ROOM_FACTOR))
+    if room < _ROOM_BYTES_MIN:
+        needed = int(_ROOM_BYTES_MIN * _ROOM_FACTOR)
+        raise NoRoomError(stage.directory, needed, free)
+    copy = freeze(source, stage.copy, room)
     page.say(f"{wording.count(copy.files, 'file')}, {wording.size(copy.copied_bytes)}")
     if copy.left_out:
         page.say(f"left out to keep it small: {wording.count(copy.left_out, 'file')}")
@@ -112,27 +113,32 @@ async def _start(network: LocalNetwork, page: Page, epoch_seconds: int) -> None:
     status = await network.up(VAULTS, epoch_seconds)
     took = wording.span(time.monotonic() - started)
     page.say(
-        f"each a process of its own, with a stake on the ledger; an epoch, after which "
-        f"each must prove what it holds, takes {status.epoch_seconds} s"
+        "Each is a process of its own, with its keys, its disk, and a stake on the "
+        "ledger that it can lose. Time is cut into epochs, here of "
+        f"{status.epoch_seconds} s: in each, a vault must prove what it holds."
     )
     page.claim(f"all {len(status.vaults)} vaults serve, after {took}", status.healthy)
 
 
 async def _back_up(
     network: LocalNetwork, stage: Stage, copy: FrozenCopy, page: Page
-) -> tuple[str, DealStatus]:
+) -> tuple[str, tuple[DealStatus, ...]]:
     page.step("A profile, tokens, and the first backup")
+    page.say(
+        "All keys of a profile follow from 24 words. A development network's tokens "
+        "are worth nothing: its faucet gives some to everybody."
+    )
     profile, phrase = Profile.create(stage.home, network.network_file, _PASSPHRASE)
     client = await AsyncClient.connect(profile, profile.unlock(_PASSPHRASE))
     async with client:
         given = await client.faucet()
-        page.say(f"the faucet of this development network gives {wording.hold(given)}")
+        page.figure("faucet_grains", given)
         started = time.monotonic()
         result = await client.backup([stage.copy])
         seconds = time.monotonic() - started
         deals = await client.deals()
     _report_backup(result, deals, copy, seconds, page)
-    return phrase, deals[0]
+    return phrase, deals
 
 
 def _report_backup(
@@ -143,86 +149,37 @@ def _report_backup(
     page: Page,
 ) -> None:
     stats = result.snapshot.snapshot.stats
-    deal = deals[0].deal
+    deal = deals[-1].deal
+    rate = wording.size(int(copy.copied_bytes / max(seconds, 0.001)))
     page.say(
-        f"encrypted, cut into {deal.n} pieces of which any {deal.k} suffice, and sent "
-        f"to {deal.n} vaults in {wording.span(seconds)}"
-    )
-    page.say(
-        f"{wording.size(stats.bytes_seen)} of files became "
-        f"{wording.size(stats.bytes_stored)} of sealed chunks "
-        f"({wording.size(int(copy.copied_bytes / max(seconds, 0.001)))}/s)"
+        f"{wording.size(copy.copied_bytes)} were packed, compressed and encrypted to "
+        f"{wording.size(result.bytes_uploaded)}, "
+        f"cut into {deal.n} pieces of which any {deal.k} suffice, and sent to {deal.n} "
+        f"vaults in {wording.span(seconds)} ({rate}/s)."
     )
     page.figure("backup_seconds", round(seconds, 3))
-    page.figure("bytes_stored", stats.bytes_stored)
+    page.figure("bytes_uploaded", result.bytes_uploaded)
     page.claim(
         f"the backup holds every file of the copy: {stats.files + stats.others:,}",
         stats.files + stats.others == copy.files and not result.problems,
     )
 
 
-async def _wait_for_pay(network: LocalNetwork, deal: DealStatus, page: Page) -> None:
-    page.step("Audits: each epoch every vault proves random pieces to its neighbours")
-    holders = [holder.vault.hex() for holder in deal.deal.holders]
-    paid = await _paid_status(network, holders)
-    rows = [vault for vault in paid.vaults if vault.vault.vault in holders]
-    page.output.table(
-        ("   vault", ">pieces", ">bytes", ">epochs proved", ">earned"),
-        [_audit_row(vault) for vault in rows],
-    )
-    earned = sum(vault.earned or 0 for vault in paid.vaults)
-    spent = paid.ledger.spent or 0
-    page.claim(
-        f"all {len(rows)} vaults that hold pieces proved them, and were paid for it",
-        all(vault.certified_epochs and vault.earned for vault in rows),
-    )
-    idle = [vault for vault in paid.vaults if vault.vault.vault not in holders]
-    page.claim(
-        f"the {len(idle)} others hold nothing of it, and earned nothing",
-        not any(vault.earned for vault in idle),
-    )
-    page.claim(
-        f"the uploader was charged {wording.hold(spent)}, exactly what they earned",
-        spent == earned > 0,
-    )
-    page.figure("earned_grains", earned)
-    page.figure("spent_grains", spent)
-
-
-async def _paid_status(network: LocalNetwork, holders: list[str]) -> NetworkStatus:
-    """Return the first status in which every holder was paid, or the last in time."""
-    deadline = time.monotonic() + _AUDIT_SECONDS
-    while True:
-        status = await network.status()
-        mine = [vault for vault in status.vaults if vault.vault.vault in holders]
-        paid = all(vault.earned for vault in mine)
-        # A settlement made while the vaults are asked would be seen by some only.
-        earned = sum(vault.earned or 0 for vault in status.vaults)
-        if (paid and earned == status.ledger.spent) or time.monotonic() > deadline:
-            return status
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _audit_row(vault: VaultStatus) -> tuple[object, ...]:
-    return (
-        f"   {vault.vault.vault[:12]}",
-        f"{vault.shards or 0:,}",
-        wording.size(vault.held_bytes or 0),
-        vault.certified_epochs or 0,
-        wording.hold(vault.earned or 0),
-    )
-
-
 def _search(network: LocalNetwork, stage: Stage, page: Page) -> None:
-    page.step("What the vaults can read of it")
+    page.step("What the vaults can read of your files: nothing")
     samples = samples_of(stage.copy)
+    if not samples:
+        page.say("These files are too small to look for any of their text.")
+        return
     here, _ = files_with(stage.copy, samples)
     there, searched = files_with(network.layout.directory / "vaults", samples)
+    page.say(
+        f"{len(samples)} pieces of the files were looked for in all "
+        f"{wording.size(searched)} on the vaults' disks."
+    )
     page.claim(
-        f"{len(samples)} pieces of plain text from the files were looked for in "
-        f"{wording.size(searched)} on the vaults' disks: found in {there} files there, "
-        f"and in {here} of your own",
-        len(samples) > 0 and here > 0 and there == 0,
+        f"they are in {wording.count(here, 'file')} of yours, and in {there} of theirs",
+        here > 0 and there == 0,
     )
 
 
@@ -232,10 +189,10 @@ async def _lose_vaults(network: LocalNetwork, deal: DealStatus, page: Page) -> N
     # The first k hold the pieces as they are; without them all must be computed.
     for holder in deal.deal.holders[:spare]:
         vault, _ = network.stop_vault(holder.vault.hex(), kill=True)
-        page.say(f"vault {vault.vault[:12]} is gone")
+        page.say(f"{vault.vault[:12]} is gone")
     status = await network.status()
     stopped = sum(vault.state == "stopped" for vault in status.vaults)
-    page.claim(f"{stopped} vaults are down", stopped == spare)
+    page.claim(f"{stopped} of them are down, and stay down", stopped == spare)
 
 
 async def _restore(
@@ -252,9 +209,9 @@ async def _restore(
         report = await client.restore("latest", stage.restored)
         seconds = time.monotonic() - started
     page.say(
-        f"found {wording.count(len(snapshots), 'snapshot')} and restored "
+        f"It found {wording.count(len(snapshots), 'snapshot')}, and restored "
         f"{wording.count(report.files, 'file')}, {wording.size(report.bytes_written)}, "
-        f"in {wording.span(seconds)}"
+        f"in {wording.span(seconds)}."
     )
     page.figure("restore_seconds", round(seconds, 3))
     page.claim("the restore is complete", report.complete and not report.failures)
@@ -267,7 +224,7 @@ def _compare(stage: Stage, page: Page) -> None:
         page.say(difference)
     page.claim(
         f"{_things(found)} are the same: {wording.size(found.compared_bytes)}",
-        found.same and found.files > 0,
+        found.same and found.directories > 0,
     )
 
 
@@ -282,8 +239,11 @@ def _verify(network: LocalNetwork, page: Page) -> None:
     report = verify(LedgerDirectory(network.layout.ledger).journal)
     for problem in report.problems[:10]:
         page.say(problem)
+    page.say(
+        "Every operation on the ledger is a signed entry that names the one before it; "
+        "whoever has the file can compute all balances again."
+    )
     page.claim(
-        f"its {report.entries} entries are an unbroken chain, and every balance "
-        f"follows from them; no token came or went unseen",
+        f"its {report.entries} entries are a whole chain, and all balances follow",
         report.sound,
     )
