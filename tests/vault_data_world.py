@@ -443,7 +443,10 @@ class DealOwner:
         return sign_head(next_head(self.deal.id, before, manifest, memo)), manifest
 
     async def upload(
-        self, *chunks: EncodedChunk, removed: tuple[int, ...] = ()
+        self,
+        *chunks: EncodedChunk,
+        removed: tuple[int, ...] = (),
+        not_acknowledged_at: tuple[int, ...] = (),
     ) -> FullReceipt:
         """Store, propose and acknowledge one head at all holders."""
         await asyncio.gather(*(line.store(*chunks) for line in self.lines))
@@ -456,7 +459,8 @@ class DealOwner:
         self.head, self.manifest = head, manifest
         full = full_receipt(head, receipts, self.world.ledger, self.deal)
         self.full = full
-        await asyncio.gather(*(line.acknowledge(full) for line in self.lines))
+        told = [line for line in self.lines if line.index not in not_acknowledged_at]
+        await asyncio.gather(*(line.acknowledge(full) for line in told))
         return full
 
 

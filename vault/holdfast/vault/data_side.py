@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from holdfast.protocol.units import MIB, DealId, VaultId
 from holdfast.vault.authority import Authority
 from holdfast.vault.core.admission import Admission
 from holdfast.vault.core.holding_events import StagedExpired
+from holdfast.vault.core.refusals import RefusedError
 from holdfast.vault.disk import Disk, PosixDisk
 from holdfast.vault.holdings_database import HoldingsDatabase
 from holdfast.vault.holdings_driver import Holder, HoldingsDriver, Limits, Store
@@ -28,8 +30,10 @@ from holdfast.vault.owner_desk import OwnerDesk
 from holdfast.vault.ports import Clock, HeldFigures, LedgerView, Peers, WantedLeaf
 from holdfast.vault.quote_desk import QuoteDesk, Terms
 from holdfast.vault.rebuilding import Rebuilder
+from holdfast.vault.receipt_spreading import ReceiptSpreading
 from holdfast.vault.recovery import recover
-from holdfast.vault.shard_files import ShardDamagedError, ShardFiles
+from holdfast.vault.scrubbing import Scrubbing
+from holdfast.vault.shard_files import ShardFiles
 from holdfast.vault.workers import Workers, to_the_end
 
 RESERVE_BYTES: Final = 256 * MIB
@@ -63,6 +67,8 @@ class DataSide:
         self.quotes = QuoteDesk(driver, world.ledger, admission, world.terms)
         self._leaves = LeafReader(driver)
         self._rebuilder = Rebuilder(driver, world.peers)
+        self._scrubbing = Scrubbing(driver)
+        self._spreading = ReceiptSpreading(driver, world.ledger, world.peers)
         self._database = database
 
     @classmethod
@@ -96,6 +102,8 @@ class DataSide:
 
     async def close(self) -> None:
         """Let running work end, then let go of the files."""
+        with suppress(RefusedError):  # a full disk only makes it scrub some again
+            await self._scrubbing.remember()
         await asyncio.to_thread(self.driver.store.workers.close)
         self._database.close()
 
@@ -147,7 +155,7 @@ class DataSide:
         return HeldFigures(held, shards, missing, staged, quota)
 
     async def epoch_started(self, epoch: int) -> None:
-        """Do what is due once an epoch: expire promises and staged shards, collect."""
+        """Do what is due once an epoch: expire, collect, hand full receipts on."""
         await self.quotes.expire(epoch)
         holder, holdings = self.driver.holder, self.driver.holdings
         for deal in self.world.ledger.deals_held(holder.vault):
@@ -159,16 +167,8 @@ class DataSide:
                 async with self.driver.lock(holding.deal):
                     effects = holding.receive(StagedExpired(before))
                     await to_the_end(self.driver.carry_out(holding, effects))
+        await self._spreading.spread()
 
     async def scrub(self, shards: int) -> int:
         """Verify the next `shards` shards, round and round; return damage found."""
-        store = self.driver.store
-        found = 0
-        for deal, index, chunk in await store.workers.journal(
-            store.journal.next_to_scrub, shards
-        ):
-            try:
-                await store.workers.shards(store.files.read, deal, chunk, index)
-            except ShardDamagedError:
-                found += await to_the_end(self.driver.damaged(deal, (chunk,)))
-        return found
+        return await self._scrubbing.scrub(shards)

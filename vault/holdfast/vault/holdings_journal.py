@@ -18,6 +18,7 @@ from holdfast.vault.core.admission import Promise
 from holdfast.vault.core.deal_state import DealState
 from holdfast.vault.core.holding_events import Countersigned
 from holdfast.vault.holdings_database import HoldingsDatabase
+from holdfast.vault.holdings_queries import Scrubbed
 
 
 class HoldingsJournal:
@@ -172,31 +173,13 @@ class HoldingsJournal:
                 "DELETE FROM promises WHERE deal = ?", ((deal,) for deal in deals)
             )
 
-    def next_to_scrub(self, count: int) -> list[tuple[DealId, int, ChunkId]]:
-        """Return the next shards of acknowledged heads to verify, round and round."""
+    def scrubbed(self, upto: Scrubbed) -> None:
+        """Record how far scrubbing has come."""
         with self._base.transaction():
-            after = self._db.execute("SELECT deal, chunk FROM scrubbed").fetchone()
-            rows = self._scrub_after(after or (b"", b""), count)
-            if after and len(rows) < count:
-                rows += self._scrub_after((b"", b""), count - len(rows))
-            if rows:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO scrubbed VALUES (0, ?, ?)",
-                    (rows[-1][0], rows[-1][2]),
-                )
-        return list(dict.fromkeys(rows))
-
-    def _scrub_after(
-        self, after: tuple[bytes, bytes], count: int
-    ) -> list[tuple[DealId, int, ChunkId]]:
-        rows = self._db.execute(
-            "SELECT DISTINCT deals.deal, holder_index, chunk FROM deals "
-            "JOIN places ON places.deal = deals.id "
-            "WHERE deals.deal > ? OR (deals.deal = ? AND chunk > ?) "
-            "ORDER BY deals.deal, chunk LIMIT ?",
-            (after[0], *after, count),
-        )
-        return [(DealId(deal), index, ChunkId(chunk)) for deal, index, chunk in rows]
+            self._db.execute(
+                "INSERT OR REPLACE INTO scrubbed VALUES (0, ?, ?)",
+                (upto.deal, upto.chunk),
+            )
 
 
 def trunk_change(

@@ -1,6 +1,8 @@
 """What the database of holdings says: machines to restore, manifests, chunks."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.manifest import (
@@ -20,6 +22,17 @@ from holdfast.vault.core.holding_events import Countersigned
 from holdfast.vault.holdings_database import HoldingsDatabase, translated
 
 BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """The shard that was scrubbed last; the next one follows it in order."""
+
+    deal: DealId
+    chunk: ChunkId
+
+
+BEFORE_ALL: Final = Scrubbed(DealId(b""), ChunkId(b""))
 
 
 class HoldingsQueries:
@@ -107,6 +120,34 @@ class HoldingsQueries:
                     (row, row),
                 ).fetchall()
             )
+
+    def scrubbed(self) -> Scrubbed:
+        """Return how far scrubbing had come; before the first shard at first."""
+        with translated():
+            row = self._db.execute("SELECT deal, chunk FROM scrubbed").fetchone()
+        return Scrubbed(DealId(row[0]), ChunkId(row[1])) if row else BEFORE_ALL
+
+    def next_to_scrub(
+        self, after: Scrubbed, count: int
+    ) -> list[tuple[DealId, int, ChunkId]]:
+        """Return deal, index and chunk of the next shards, round and round."""
+        with translated():
+            deals = self._db.execute(
+                "SELECT id, deal, holder_index FROM deals ORDER BY deal"
+            ).fetchall()
+            at = bisect_left([deal for _, deal, _ in deals], after.deal)
+            found: list[tuple[DealId, int, ChunkId]] = []
+            # Once round, and then what comes before `after` in its own deal.
+            around = (*deals[at:], *deals[: at + 1])
+            for place, (row, deal, index) in enumerate(around):
+                first = place == 0 and deal == after.deal
+                rows = self._db.execute(
+                    "SELECT DISTINCT chunk FROM places WHERE deal = ? AND chunk > ? "
+                    "ORDER BY chunk LIMIT ?",
+                    (row, after.chunk if first else b"", count - len(found)),
+                )
+                found += [(DealId(deal), index, ChunkId(c)) for (c,) in rows]
+        return list(dict.fromkeys(found))[:count]
 
     def _restore(self, row: int, state: DealState, full: bytes | None) -> DealState:
         heads = self._db.execute(

@@ -40,7 +40,7 @@ from holdfast.wire.v1 import vault_pb2 as pb
 
 SERVICE: Final = "holdfast.v1.Vault"
 NAMES: Final = (SERVICE,)
-ENTRIES_PER_MESSAGE: Final = 16_384
+ENTRIES_PER_MESSAGE: Final = 4_096
 SMALL_BYTES: Final = 64 << 10
 
 M = TypeVar("M", bound=Message)
@@ -162,8 +162,7 @@ class VaultService:
         write = MANIFEST_ENTRY.bare().write
         for at in range(0, len(manifest.entries), ENTRIES_PER_MESSAGE):
             batch = manifest.entries[at : at + ENTRIES_PER_MESSAGE]
-            entries = await asyncio.to_thread(b"".join, map(write, batch))
-            yield pb.ManifestReply(entries=entries)
+            yield pb.ManifestReply(entries=b"".join(map(write, batch)))
 
     async def propose(
         self, request: pb.ProposeRequest, _context: AnyContext

@@ -1,0 +1,81 @@
+"""What the data side does by itself: scrubbing, handing receipts on, giving way."""
+
+import asyncio
+import random
+from pathlib import Path
+
+from holdfast.protocol.receipt import FULL_RECEIPT
+from vault_data_world import DealOwner, a_chunk, data_world
+
+DICE = random.Random(3)
+
+
+def test_scrubbing_goes_round_through_all_shards_of_all_deals(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path, 1) as world:
+            vault = world.vaults[0]
+            chunks = []
+            for nonce in (1, 2, 3):
+                deal = world.open_deal(k=1, nonce=nonce)
+                mine = [a_chunk(DICE.randbytes(9_000 + i), deal) for i in range(3)]
+                await DealOwner(world, deal).upload(*mine)
+                chunks += [(deal.id, chunk.id) for chunk in mine]
+            for turn in range(5):
+                deal_id, lost = chunks[2 * turn % len(chunks)]
+                vault.shard_file(deal_id, lost).unlink()
+                found = [await vault.data.scrub(2) for _ in range(5)]
+                assert sum(found) == 1
+                if turn == 2:
+                    await world.restart(0)
+            assert vault.data.figures().missing_shards == 5
+            assert await vault.data.scrub(1_000) == 0
+
+    asyncio.run(story())
+
+
+def test_scrubbing_nothing_finds_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path, 1) as world:
+            assert await world.vaults[0].data.scrub(10) == 0
+
+    asyncio.run(story())
+
+
+def test_a_holder_that_missed_the_full_receipt_gets_it_from_its_sibling(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path, 3) as world:
+            deal = world.open_deal()
+            owner = DealOwner(world, deal)
+            chunk = a_chunk(DICE.randbytes(30_000), deal)
+            away = world.vaults[1]
+            full = await owner.upload(chunk, not_acknowledged_at=(1,))
+            assert away.data.full_receipt(deal.id) is None
+            await world.vaults[0].data.epoch_started(11)
+            assert away.data.full_receipt(deal.id) == full
+            state = await owner.lines[1].state()
+            assert FULL_RECEIPT.decode(state.full_receipt) == full
+            await owner.lines[1].acknowledge(full)
+
+    asyncio.run(story())
+
+
+def test_a_sibling_that_is_down_is_tried_again_and_not_for_ever(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path, 2) as world:
+            deal = world.open_deal()
+            owner = DealOwner(world, deal)
+            full = await owner.upload(a_chunk(DICE.randbytes(30_000), deal))
+            first = world.vaults[0].data
+            spreading = first._spreading
+            world.peers.endpoints[deal.holders[1].vault] = "127.0.0.1:1"
+            world.peers.open.pop(deal.holders[1].vault, None)
+            for epoch in range(11, 17):
+                await first.epoch_started(epoch)
+            digest = full.head.value.digest()
+            assert spreading._tried == {deal.id: (digest, 4)}
+
+    asyncio.run(story())
