@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.client.core.owner_keys import OwnerKeys
@@ -27,10 +27,11 @@ OWNER = OwnerKeys(b"\7" * 32)
 IMPATIENT = UploadLimits(
     head_bytes=MIB,
     window_bytes=MIB,
-    patience_seconds=1.0,
-    away_seconds=0.5,
+    patience_seconds=4.0,
+    away_seconds=2.0,
     retry_seconds=0.05,
 )
+PATIENT = replace(IMPATIENT, patience_seconds=120.0, away_seconds=120.0)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from backup_owner import listing
 from holdfast.client.async_client import AsyncClient
 from holdfast.client.upload import UploadOptions
 from sdk_on_market import client, files
-from small_market import IMPATIENT, Market, market
+from small_market import PATIENT, Market, market
 
 # A backup of these files makes 120 calls; its heads are signed at 33, 57 and 88.
 POINTS = [1, 8, 9, 20, 33, 40, 47, 52, 57, 66, 80, 90, 96, 104, 112, 118]
@@ -23,7 +23,7 @@ class Eager(AsyncClient):
     """Signs a head every megabyte, so that a small backup has several."""
 
     def _options(self, *arguments: Any, **named: Any) -> UploadOptions:
-        return replace(super()._options(*arguments, **named), limits=IMPATIENT)
+        return replace(super()._options(*arguments, **named), limits=PATIENT)
 
 
 async def backup_until(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from holdfast.client.download import Download, TooFewHoldersError
 from holdfast.client.upload import Upload
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.units import KIB, MIB, ChunkId
-from small_market import Market, market
+from small_market import PATIENT, Market, market
 
 MEMO = b"\5" * 256
 EMPTY = bytes(256)
@@ -186,9 +187,7 @@ def test_a_holder_that_restarts_soon_is_waited_for(tmp_path: Path) -> None:
     async def story() -> None:
         chunks = payloads(8)
         async with market(tmp_path) as place, place.client() as book:
-            limits = place.options().limits
-            patient = type(limits)(MIB, MIB, 20.0, 20.0, 0.05)
-            async with Upload(book, place.options(limits=patient)) as upload:
+            async with Upload(book, place.options(limits=PATIENT)) as upload:
                 run = await upload.ready()
                 await run.all_open()
                 ids = await send(upload, chunks[:3])
@@ -207,7 +206,7 @@ def test_a_deal_grows_with_the_upload(tmp_path: Path) -> None:
     async def story() -> None:
         chunks = payloads(40, 4 * MIB)
         async with market(tmp_path) as place, place.client() as book:
-            limits = type(place.options().limits)(16 * MIB, 4 * MIB, 20.0, 20.0, 0.05)
+            limits = replace(PATIENT, head_bytes=16 * MIB, window_bytes=4 * MIB)
             async with Upload(book, place.options(limits=limits)) as upload:
                 await send(upload, chunks)
                 deal = await upload.commit(MEMO, [EMPTY])

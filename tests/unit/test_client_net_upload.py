@@ -78,6 +78,12 @@ def settle(world: World) -> None:
     raise AssertionError("it never comes to rest")
 
 
+def wait(world: World, seconds: float) -> None:
+    for _ in range(int(seconds)):
+        world.now += 1
+        world.tell(ClockTicked(world.now))
+
+
 def of(world: World, kind: type) -> list[object]:
     return [effect for effect in world.seen if isinstance(effect, kind)]
 
@@ -162,8 +168,7 @@ def test_a_holder_that_gets_nowhere_is_left_behind() -> None:
             if effect.index != 2  # type: ignore[union-attr]
         )
         world.happen(place)
-    world.now += 31
-    world.tell(ClockTicked(world.now))
+    wait(world, 31)
     (end,) = of(world, DealAbandoned)
     assert isinstance(end, DealAbandoned)
     assert [left.index for left in end.left_behind] == [2]
@@ -176,8 +181,7 @@ def test_a_holder_away_is_left_behind_sooner_than_a_slow_one() -> None:
     world.lose(1, crash=True)
     while world.todo:
         world.happen(0)
-    world.now += 11
-    world.tell(ClockTicked(world.now))
+    wait(world, 11)
     (end,) = of(world, DealAbandoned)
     assert isinstance(end, DealAbandoned)
     assert [(left.index, left.reason) for left in end.left_behind] == [(1, "gone")]
@@ -188,9 +192,17 @@ def test_an_idle_upload_leaves_nobody_behind() -> None:
     world.tell(FlushWanted(MEMO, frozenset(), world.now))
     settle(world)
     world.lose(3, crash=True)
-    world.now += 1_000
-    world.tell(ClockTicked(world.now))
+    wait(world, 1_000)
     assert world.machine.state is UploadState.RUNNING
+
+
+def test_nobody_is_blamed_for_a_night_in_suspend() -> None:
+    world = opened(4)
+    world.now += 30_000
+    world.tell(ClockTicked(world.now))
+    assert not of(world, DealAbandoned)
+    wait(world, 31)
+    assert of(world, DealAbandoned)
 
 
 def test_a_wrong_receipt_leaves_its_holder_behind() -> None:

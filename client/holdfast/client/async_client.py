@@ -35,6 +35,7 @@ from holdfast.client.deals_desk import DealsDesk, default_epochs
 from holdfast.client.download import Download
 from holdfast.client.journal import Journal
 from holdfast.client.network_directory import NetworkDirectory, Seed
+from holdfast.client.network_errors import UploadFailedError
 from holdfast.client.object_store import (
     delete_object,
     objects,
@@ -61,7 +62,7 @@ from holdfast.client.session_values import (
 )
 from holdfast.client.sizing import bytes_below
 from holdfast.client.storage import Storage, Work, Written
-from holdfast.client.upload import Upload, UploadOptions
+from holdfast.client.upload import Upload, UploadOptions, UploadProgress
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet, Transfer
 from holdfast.ledger.port import Ledger, LedgerAccount
@@ -71,6 +72,7 @@ from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 T = TypeVar("T")
 
 _PROGRAM: Final = "holdfast 0.1.0"
+_TELL_SECONDS: Final = 0.25
 _TRIES_MAX: Final = 3
 """How often a command starts over when another client pruned meanwhile."""
 
@@ -205,15 +207,18 @@ class AsyncClient:
         async def work(repository: Repository, upload: Upload) -> tuple[Update, Backup]:
             tell.upload = upload
             await _adopt(packs, repository, upload, self._storage.download)
-            backup = await asyncio.to_thread(
-                back_up, repository, job, upload, log=packs, progress=tell
+            backup = await _to_the_end(
+                partial(back_up, repository, job, upload, log=packs, progress=tell),
+                tell.stop,
             )
             return backup.update, backup
 
+        telling = asyncio.ensure_future(tell.keep_telling())
         try:
             written = await self._write(options, work)
             await asyncio.to_thread(packs.clear)
         finally:
+            telling.cancel()
             packs.close()
         return BackupResult(
             written.made.snapshot,
@@ -440,6 +445,17 @@ class AsyncFile:
         await asyncio.to_thread(self._file.close)
 
 
+async def _to_the_end(call: Callable[[], T], stop: Callable[[], None]) -> T:
+    """Run a call in a thread; when cancelled, `stop` it and wait until it is over."""
+    running = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop()
+        await asyncio.wait([running])
+        raise
+
+
 async def _adopt(
     packs: PackJournal, repository: Repository, upload: Upload, download: Download
 ) -> None:
@@ -512,13 +528,36 @@ class _Teller:
 
     def __init__(self, progress: OnProgress | None) -> None:
         self._progress = progress
+        self._seen: BackupProgress | None = None
+        self._told: UploadProgress | None = None
+        self._stopped = False
         self.upload: Upload | None = None
+
+    def stop(self) -> None:
+        """End the backup at its next word, or its next chunk."""
+        self._stopped = True
+        if self.upload is not None:
+            self.upload.abandon()
 
     def __call__(self, seen: BackupProgress) -> None:
         """Tell how far the backup is."""
-        if self._progress is None or self.upload is None:
+        if self._stopped:
+            raise UploadFailedError("the backup was stopped")
+        self._seen = seen
+        self._tell()
+
+    async def keep_telling(self) -> None:
+        """Tell how far the upload is, also when everything is read."""
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            if self.upload is not None and self._told != self.upload.progress:
+                await asyncio.to_thread(self._tell)
+
+    def _tell(self) -> None:
+        seen, upload = self._seen, self.upload
+        if self._progress is None or upload is None or seen is None:
             return
-        sent = self.upload.progress
+        sent = self._told = upload.progress
         self._progress(
             Progress(
                 files=seen.files,

@@ -6,6 +6,7 @@ spares when one lags. Every shard was verified before it is decoded.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class Download:
         self._places: dict[ChunkId, _Place] = {}
         self._unreadable: dict[DealId, str] = {}
         self._tasks: dict[ChunkId, asyncio.Task[memoryview]] = {}
+        self._awaited: Counter[ChunkId] = Counter()
         self._plan: tuple[ChunkId, ...] = ()
         self._closed = False
 
@@ -121,7 +123,9 @@ class Download:
     async def close(self) -> None:
         """Stop all downloads."""
         self._closed = True
-        self._drop_tasks(keep=())
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
         for source in self._sources.values():
             for line in source.lines:
                 await line.close()
@@ -146,10 +150,14 @@ class Download:
         task = self._tasks.get(chunk)
         if task is None:
             task = self._begin(chunk)
+        self._awaited[chunk] += 1
         try:
             return await asyncio.shield(task)
         finally:
-            self._tasks.pop(chunk, None)
+            self._awaited[chunk] -= 1
+            if not self._awaited[chunk]:
+                del self._awaited[chunk]
+                self._tasks.pop(chunk, None)
             self._follow_plan()
 
     def _begin(self, chunk: ChunkId) -> asyncio.Task[memoryview]:
@@ -181,7 +189,7 @@ class Download:
         return place.length if place else 0
 
     def _drop_tasks(self, keep: Sequence[ChunkId]) -> None:
-        for chunk in self._tasks.keys() - set(keep):
+        for chunk in self._tasks.keys() - set(keep) - self._awaited.keys():
             self._tasks.pop(chunk).cancel()
 
     async def _fetch(self, chunk: ChunkId) -> memoryview:

@@ -5,10 +5,10 @@ has the deal: without this file everything is read again from the ledger, the
 holders and the network.
 """
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -85,7 +85,7 @@ class Journal:
     def keep_head(self, full: FullReceipt) -> None:
         """Keep the newest full receipt of a deal."""
         head = full.head.value
-        self._write(
+        self._cache(
             "INSERT OR REPLACE INTO heads VALUES (?, ?, ?)",
             (head.deal, FULL_RECEIPT.encode(full), head.digest()),
         )
@@ -108,7 +108,7 @@ class Journal:
         packed = b"".join(
             entry.chunk + entry.length.to_bytes(4, "big") for entry in entries
         )
-        self._write(
+        self._cache(
             "INSERT OR REPLACE INTO manifests VALUES (?, ?, ?)", (deal, digest, packed)
         )
 
@@ -126,8 +126,7 @@ class Journal:
     def keep_records(self, records: Iterable[SignedRecord]) -> None:
         """Keep vault records."""
         rows = [(record.value.vault, VAULT_RECORD.encode(record)) for record in records]
-        with self._lock, _translated(self._path), self._rows:
-            self._rows.executemany("INSERT OR REPLACE INTO records VALUES (?, ?)", rows)
+        self._cache("INSERT OR REPLACE INTO records VALUES (?, ?)", *rows)
 
     def records(self) -> dict[VaultId, SignedRecord]:
         """Return the vault records kept; not verified."""
@@ -167,6 +166,16 @@ class Journal:
         with self._lock, _translated(self._path), self._rows:
             self._rows.execute(statement, values)
 
+    def _cache(self, statement: str, *rows: tuple[object, ...]) -> None:
+        """Keep what can be read again elsewhere; on a full disk it is not kept."""
+        with (
+            contextlib.suppress(JournalError),
+            self._lock,
+            _translated(self._path),
+            self._rows,
+        ):
+            self._rows.executemany(statement, rows)
+
     def _read(
         self, statement: str, values: tuple[object, ...] = ()
     ) -> list[tuple[Any, ...]]:
@@ -185,7 +194,7 @@ def unpacked_entries(packed: bytes) -> tuple[ManifestEntry, ...]:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield

@@ -6,6 +6,7 @@ are kept in memory until they are covered.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -143,7 +144,7 @@ class Upload:
     ) -> None:
         """Stop; what is not acknowledged is abandoned."""
         self._closing = True
-        self._box.fail(UploadFailedError("the upload is over"))
+        self.abandon()
         if self._run is not None:
             self._run.close()
         async with self._changed:
@@ -160,6 +161,10 @@ class Upload:
         encoded = self._box.encode(ciphertext)
         self._loop.call_soon_threadsafe(self._added, encoded.id, len(ciphertext))
         return encoded.id
+
+    def abandon(self) -> None:
+        """Make whoever adds, now or later, get an UploadFailedError."""
+        self._box.fail(UploadFailedError("the upload was stopped"))
 
     async def ready(self) -> DealRun:
         """Return the run that takes chunks now, or raise why there is none."""
@@ -179,7 +184,11 @@ class Upload:
         """
         known = dict(chunks)
         run = await self.ready()
-        await run.all_open()
+        try:
+            async with asyncio.timeout(self._options.limits.away_seconds):
+                await run.all_open()
+        except TimeoutError:
+            return frozenset()
         staged = run.machine.staged_everywhere(known)
         fits = run.machine.room_bytes
         for chunk in staged:
@@ -352,10 +361,12 @@ class Upload:
             (deal.holders[left.index].vault, left.reason) for left in end.left_behind
         )
         self._left_vaults.update(vault for vault, _ in words)
-        empty = run.machine.footing.acknowledged is None
-        if empty:
-            await self._book.close(deal)
-        self.left_deals.append(LeftDeal(deal.id, words, empty))
+        closed = run.machine.footing.acknowledged is None
+        if closed:
+            # It holds nothing, so its escrow may flow back; if not now, then later.
+            with contextlib.suppress(LedgerError):
+                await self._book.close(deal)
+        self.left_deals.append(LeftDeal(deal.id, words, closed))
         if len(self.left_deals) >= _DEALS_TRIED_MAX:
             last = "; ".join(f"{vault.hex()[:16]}: {word}" for vault, word in words)
             raise UploadFailedError(

@@ -66,6 +66,7 @@ from holdfast.protocol.units import (
 )
 
 NO_MEMO: Final = bytes(MEMO_BYTES)
+_TICK_SECONDS_MAX: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ class DealUpload:
         self._round: _Round | None = None
         self._flush: FlushWanted | None = None
         self._effects: list[Effect] = []
+        self._ticked = now
         self.state = UploadState.RUNNING
 
     @property
@@ -210,8 +212,8 @@ class DealUpload:
                 self._flush = event
             case CapacityGrown(deal, _):
                 self._deal = deal
-            case ClockTicked():
-                pass
+            case ClockTicked(now):
+                self._tick(now)
             case HolderOpened(index, staged, now):
                 self._opened(self._lines[index], staged, now)
             case HolderLost(index, reason, now):
@@ -246,6 +248,14 @@ class DealUpload:
                 assert_never(event)
 
     # What happened.
+
+    def _tick(self, now: float) -> None:
+        """Blame nobody for time in which we ourselves did nothing, as in a suspend."""
+        lost = now - self._ticked - _TICK_SECONDS_MAX
+        if lost > 0:
+            for line in self._lines:
+                line.moved += lost
+        self._ticked = now
 
     def _add(self, chunk: ChunkId, length: int, now: float) -> None:
         if chunk in self._lengths or chunk in self._footing.manifest.positions:
