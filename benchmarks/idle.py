@@ -3,7 +3,10 @@
 Starts vaults with short epochs on this machine, lets them come to rest, and reads
 from /proc what each process used in the measured time. Linux only.
 
-    python benchmarks/idle.py [--vaults 12] [--seconds 60] [--json FILE]
+With --stored they hold that much of an owner's data, uploaded beforehand, so their
+audits have something to prove.
+
+    python benchmarks/idle.py [--vaults 12] [--seconds 60] [--stored MIB] [--json FILE]
 """
 
 import argparse
@@ -16,9 +19,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from holdfast.client.async_client import AsyncClient
 from holdfast.client.local_layout import LEDGER
 from holdfast.client.local_network import LocalNetwork
 from holdfast.client.output import table_lines
+from holdfast.client.profile import Profile
 
 CORES_MAX = 0.5
 RESIDENT_MIB_MAX = 120.0
@@ -49,13 +54,26 @@ def resident_mib(pid: int) -> float:
     raise ValueError(pid)
 
 
+async def store(network: LocalNetwork, home: Path, mebibytes: int) -> None:
+    """Upload random bytes, which cannot be compressed."""
+    profile, _ = Profile.create(home, network.network_file, "benchmark")
+    client = await AsyncClient.connect(profile, profile.unlock("benchmark"))
+    async with client:
+        await client.faucet()
+        started = time.monotonic()
+        await client.put("noise", os.urandom(mebibytes << 20))
+        print(f"stored {mebibytes} MiB in {time.monotonic() - started:.1f} s")
+
+
 async def measure(
-    directory: Path, vaults: int, epoch_seconds: int, seconds: float
+    directory: Path, vaults: int, epoch_seconds: int, seconds: float, stored: int
 ) -> list[Reading]:
     """Run a network and return a reading for each of its processes."""
-    network = LocalNetwork(directory, tied=True, tell=print)
+    network = LocalNetwork(directory / "network", tied=True, tell=print)
     async with network:
         await network.up(vaults, epoch_seconds)
+        if stored:
+            await store(network, directory / "home", stored)
         await asyncio.sleep(SETTLE_EPOCHS * epoch_seconds)
         names = [LEDGER, *(vault.name for vault in network.plan().vaults)]
         pids = {name: pid_of(network, name) for name in names}
@@ -89,12 +107,17 @@ def main() -> int:
     parser.add_argument("--vaults", type=int, default=12)
     parser.add_argument("--epoch-seconds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--stored", type=int, default=0, help="MiB to upload first")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holdfast-idle-") as directory:
         readings = asyncio.run(
             measure(
-                Path(directory), wanted.vaults, wanted.epoch_seconds, wanted.seconds
+                Path(directory),
+                wanted.vaults,
+                wanted.epoch_seconds,
+                wanted.seconds,
+                wanted.stored,
             )
         )
     vaults = [reading for reading in readings if reading.name != LEDGER]
@@ -110,6 +133,7 @@ def main() -> int:
         "vaults": len(vaults),
         "epoch_seconds": wanted.epoch_seconds,
         "seconds": wanted.seconds,
+        "stored_mib": wanted.stored,
         "vault_cores": cores,
         "vault_resident_mib_max": largest,
         "processes": [asdict(reading) for reading in readings],

@@ -93,7 +93,7 @@ def _usage(error: click.UsageError, words: Sequence[str]) -> int:
 
 def _interrupted(invocation: Invocation) -> int:
     invocation.output.error(
-        "stopped from the keyboard",
+        "stopped before the end",
         invocation.kept,
         "run the same command again to go on",
         "interrupted",
