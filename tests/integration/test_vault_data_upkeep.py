@@ -4,8 +4,10 @@ import asyncio
 import random
 from pathlib import Path
 
+from holdfast.protocol import merkle
+from holdfast.protocol.chunk import EncodedChunk, chunk_id
 from holdfast.protocol.receipt import FULL_RECEIPT
-from vault_data_world import DealOwner, a_chunk, data_world
+from vault_data_world import DealOwner, a_chunk, data_world, sibling_requests
 
 DICE = random.Random(3)
 
@@ -79,3 +81,59 @@ def test_a_sibling_that_is_down_is_tried_again_and_not_for_ever(
             assert spreading._tried == {deal.id: (digest, 4)}
 
     asyncio.run(story())
+
+
+def test_rebuilding_goes_round_siblings_that_are_down_or_have_nothing(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path) as world:
+            deal = world.open_deal()
+            owner = DealOwner(world, deal)
+            chunks = [a_chunk(DICE.randbytes(90_000 + i), deal) for i in range(5)]
+            await owner.upload(*chunks)
+            victim, bare, down = world.vaults[:3]
+            for chunk in chunks:
+                victim.shard_file(deal.id, chunk.id).unlink()
+            bare.shard_file(deal.id, chunks[0].id).unlink()
+            assert await victim.data.scrub(9) == 5
+            await down.stop()
+            entries = victim.data.entries()
+            requests = sibling_requests(victim, entries, deal)
+            rebuild = victim.data.rebuild_missing
+            assert await rebuild(deal, entries.items[0], requests) == 4
+            assert await rebuild(deal, entries.items[0], requests) == 0
+            await down.start()
+            world.peers.open.pop(down.vault)
+            assert await rebuild(deal, entries.items[0], requests) == 1
+            assert victim.data.figures().missing_shards == 0
+            assert await victim.data.scrub(9) == 0
+
+    asyncio.run(story())
+
+
+def test_what_is_no_codeword_is_not_rebuilt(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path) as world:
+            deal = world.open_deal()
+            owner = DealOwner(world, deal)
+            chunk = malformed(a_chunk(DICE.randbytes(90_000), deal))
+            await owner.upload(chunk)
+            victim = world.vaults[0]
+            victim.shard_file(deal.id, chunk.id).unlink()
+            assert await victim.data.scrub(9) == 1
+            entries = victim.data.entries()
+            requests = sibling_requests(victim, entries, deal)
+            found = await victim.data.rebuild_missing(deal, entries.items[0], requests)
+            assert found == 0
+            assert victim.data.figures().missing_shards == 1
+
+    asyncio.run(story())
+
+
+def malformed(chunk: EncodedChunk) -> EncodedChunk:
+    """Return the chunk with one shard that does not follow from the others."""
+    shards = (*chunk.shards[:3], memoryview(bytes(len(chunk.shards[3]))))
+    roots = tuple(merkle.data_root(shard) for shard in shards)
+    identity = chunk_id(chunk.header, merkle.root(roots))
+    return EncodedChunk(identity, chunk.header, shards, roots)
