@@ -15,14 +15,16 @@ from typing import Final
 _M_TRIM_THRESHOLD: Final = -1
 _M_TOP_PAD: Final = -2
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
 _LEVELS: Final = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
 
-def prepare(*, keep_bytes: int = 512 << 20) -> None:
+def prepare(*, keep_bytes: int = 512 << 20, arenas: int = 0) -> None:
     """Set up this process's allocator and threads; harmless when repeated.
 
     glibc returns large buffers to the kernel on free(), so that every reuse
-    page-faults; it is told to keep up to `keep_bytes` of them.
+    page-faults; it is told to keep up to `keep_bytes` of them. Each thread may keep
+    its own: `arenas` bounds how many do, for a process that must stay small.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -33,6 +35,8 @@ def prepare(*, keep_bytes: int = 512 << 20) -> None:
     mallopt(_M_MMAP_THRESHOLD, 32 << 20)
     mallopt(_M_TRIM_THRESHOLD, keep_bytes)
     mallopt(_M_TOP_PAD, min(keep_bytes, 16 << 20))
+    if arenas:
+        mallopt(_M_ARENA_MAX, arenas)
 
 
 class JsonLines(logging.Formatter):

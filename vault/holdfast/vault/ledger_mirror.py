@@ -24,6 +24,7 @@ FOLLOW_ALL_MAX: Final = 512
 WAIT_SECONDS: Final = 30.0
 PATIENCE_SECONDS: Final = 5.0
 PAUSE_SECONDS_MAX: Final = 8.0
+GATHER_SECONDS_MAX: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class LedgerMirror:
         self._wished = asyncio.Event()
         self._follows: tuple[VaultId, ...] = (vault,)
         self._after = 0
+        epoch_seconds = file.params.epoch_seconds
+        self._gather_seconds = min(epoch_seconds / 20, GATHER_SECONDS_MAX)
 
     @property
     def params(self) -> NetworkParams:
@@ -117,6 +120,8 @@ class LedgerMirror:
                 ledger = await self.ledger()
                 await self._follow(ledger, advanced)
                 pause = 0.25
+                # Entries come in bursts; one answer can have many.
+                await asyncio.sleep(self._gather_seconds)
             except LedgerError as error:
                 self._lost(error)
                 await asyncio.sleep(pause)

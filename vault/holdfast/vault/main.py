@@ -20,6 +20,7 @@ FAILED: Final = 1
 NOT_RUNNING: Final = 3
 BROKEN: Final = 70
 KEEP_BYTES: Final = 8 << 20
+ARENAS: Final = 2
 _UNITS: Final = {"": 1, "B": 1} | {
     f"{letter}{suffix}": base**power
     for power, letter in enumerate("KMGT", 1)
@@ -240,7 +241,7 @@ def exit_command(directory: Path, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line."""
-    process.prepare(keep_bytes=KEEP_BYTES)
+    process.prepare(keep_bytes=KEEP_BYTES, arenas=ARENAS)
     vault()
 
 
