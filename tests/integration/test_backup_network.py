@@ -15,6 +15,7 @@ from holdfast.client import AsyncClient, Profile
 from holdfast.client.core.key_slots import Strength
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.local_network import LocalNetwork
+from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.units import MIB
 
 CHILD = Path(__file__).parent.parent / "backup_child.py"
@@ -26,7 +27,7 @@ VAULTS = 9
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
     made = LocalNetwork(tmp_path_factory.mktemp("network") / "n", tied=True)
-    asyncio.run(made.up(VAULTS, epoch_seconds=5))
+    asyncio.run(made.up(VAULTS, epoch_seconds=3))
     yield made
     made.down()
 
@@ -215,3 +216,35 @@ def test_altered_shards_are_noticed_and_others_used(
         await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
 
     asyncio.run(story())
+
+
+def test_what_a_closed_deal_did_not_spend_flows_back(
+    tmp_path: Path, network: LocalNetwork
+) -> None:
+    async def story() -> None:
+        home = tmp_path / "home"
+        profile(network, home)
+        await faucet(home)
+        loaded = Profile.load(home)
+        ledger = await RemoteLedger.join(loaded.network)
+        async with await AsyncClient.connect(loaded, loaded.unlock("pass")) as client:
+            before = await client.balance()
+            opened = await client.open_deal(MIB)
+            assert await client.balance() == before - opened.deal.escrow
+            closed = await client.close_deal(opened.deal.id)
+            period = ledger.params.period_of(closed.last_epoch)
+            after = 0
+            while (settled := await ledger.settlement()) is None or (
+                settled.statement.period < period
+            ):
+                changes = await ledger.sync((), after, wait_seconds=30)
+                after = changes.upto
+            while not await client.refund():
+                # Provers hear of a settlement a little after the ledger has it.
+                changes = await ledger.sync((), after, wait_seconds=30)
+                after = changes.upto
+            assert await client.balance() == before
+            assert (await client.deals())[0].deal.refunded
+        await ledger.close()
+
+    asyncio.run(asyncio.wait_for(story(), 300))

@@ -35,7 +35,7 @@ from holdfast.client.deals_desk import DealsDesk, default_epochs
 from holdfast.client.download import Download
 from holdfast.client.journal import Journal
 from holdfast.client.network_directory import NetworkDirectory, Seed
-from holdfast.client.network_errors import UploadFailedError
+from holdfast.client.network_errors import NetworkError, UploadFailedError
 from holdfast.client.object_store import (
     delete_object,
     objects,
@@ -65,6 +65,7 @@ from holdfast.client.storage import Storage, Work, Written
 from holdfast.client.upload import Upload, UploadOptions, UploadProgress
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet, Transfer
+from holdfast.ledger.errors import LedgerError
 from holdfast.ledger.port import Ledger, LedgerAccount
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
@@ -161,6 +162,7 @@ class AsyncClient:
 
     async def deals(self) -> tuple[DealStatus, ...]:
         """Return all deals, oldest first, with what their holders say."""
+        await self._refund_quietly()
         return await self._desk.statuses()
 
     async def open_deal(
@@ -182,6 +184,17 @@ class AsyncClient:
     async def close_deal(self, deal: DealId | str) -> DealStatus:
         """End a deal with the current period; what it holds is lost afterwards."""
         return await self._desk.close(deal)
+
+    async def refund(self) -> Grains:
+        """Fetch back what ended deals did not spend, as far as it is settled.
+
+        `deals`, `backup` and `prune` do it by themselves. Returns the grains.
+        """
+        return await self._desk.refund()
+
+    async def _refund_quietly(self) -> None:
+        with contextlib.suppress(NetworkError, LedgerError):
+            await self._desk.refund()
 
     # Backups.
 
@@ -220,6 +233,7 @@ class AsyncClient:
         finally:
             telling.cancel()
             packs.close()
+        await self._refund_quietly()
         return BackupResult(
             written.made.snapshot,
             written.made.problems,
@@ -307,6 +321,7 @@ class AsyncClient:
         needed = written.commit.repository.needed_chunks()
         gone = frozenset(lengths.keys() - needed)
         await self._storage.drop(gone, await self._storage.look())
+        await self._refund_quietly()
         return PruneResult(
             len(gone),
             sum(lengths[chunk] for chunk in gone),

@@ -1,20 +1,30 @@
 """An owner's deals as the SDK shows and changes them."""
 
 import asyncio
+import random
 from collections.abc import Sequence
+from typing import Final
 
 from holdfast.client.core.deal_choice import first_capacity
 from holdfast.client.core.snapshot import SnapshotStats
 from holdfast.client.deal_book import DealBook, Terms
-from holdfast.client.network_errors import DealUnknownError, TooFewVaultsError
+from holdfast.client.network_errors import (
+    DealUnknownError,
+    NetworkError,
+    TooFewVaultsError,
+)
 from holdfast.client.session_values import CostEstimate, DealStatus
+from holdfast.ledger.core.operations import Refund
+from holdfast.ledger.errors import AlreadyRefundedError, LedgerError
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.pricing import earned, escrow_needed
-from holdfast.protocol.units import DealId
+from holdfast.protocol.settlement import DEAL_LEAF
+from holdfast.protocol.units import DealId, Grains
 
-_YEAR_SECONDS = 365 * 86400
-_DEVELOPMENT_EPOCHS = 720
+_YEAR_SECONDS: Final = 365 * 86400
+_DEVELOPMENT_EPOCHS: Final = 720
+_PROVERS_ASKED_MAX: Final = 6
 
 
 def default_epochs(params: NetworkParams) -> int:
@@ -97,6 +107,44 @@ class DealsDesk:
             k,
             n,
         )
+
+    async def refund(self) -> Grains:
+        """Fetch back what ended deals did not spend; return how much that was.
+
+        A deal is due once its last period is settled. What cannot be proved now is
+        tried again the next time.
+        """
+        directory = self._book.directory
+        settlement = await directory.ledger.settlement()
+        if settlement is None:
+            return 0
+        params = directory.params
+        due = [
+            deal
+            for deal in await self._book.deals()
+            if not deal.refunded
+            and params.period_of(deal.last_epoch(params)) <= settlement.statement.period
+        ]
+        before = (await directory.ledger.account(self._book.account.id)).balance
+        for deal in due:
+            await self._refund(deal)
+        after = (await directory.ledger.account(self._book.account.id)).balance
+        return after - before
+
+    async def _refund(self, deal: Deal) -> None:
+        directory = self._book.directory
+        vaults = directory.active()
+        await directory.find(vaults)
+        for vault in random.sample(vaults, min(len(vaults), _PROVERS_ASKED_MAX)):
+            try:
+                proof = await directory.link(vault).prove(DEAL_LEAF, deal.id)
+                await self._book.account.submit(Refund(deal.id, proof))
+            except AlreadyRefundedError:
+                return
+            except (NetworkError, LedgerError):
+                continue
+            else:
+                return
 
     async def _status(self, deal: Deal) -> DealStatus:
         state = await self._book.state(deal)

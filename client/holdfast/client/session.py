@@ -156,6 +156,10 @@ class Client:
         """End a deal with the current period; what it holds is lost afterwards."""
         return self._run(self._client.close_deal(deal))
 
+    def refund(self) -> Grains:
+        """Fetch back what ended deals did not spend; return the grains."""
+        return self._run(self._client.refund())
+
     # Backups.
 
     def backup(

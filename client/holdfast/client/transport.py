@@ -34,6 +34,7 @@ from holdfast.protocol.receipt import (
     SignedReceipt,
 )
 from holdfast.protocol.record import VAULT_RECORD, SignedRecord
+from holdfast.protocol.settlement import TOTAL_PROOF, TotalProof
 from holdfast.protocol.units import ChunkId, DealId, Digest, VaultId
 from holdfast.wire import frames, rpc
 from holdfast.wire.v1 import network_pb2, network_pb2_grpc, vault_pb2, vault_pb2_grpc
@@ -127,6 +128,13 @@ class VaultLink:
         )
         with translated(self.vault):
             return tuple(VAULT_RECORD.decode(record) for record in reply.records)
+
+    async def prove(self, party: int, key: bytes) -> tuple[TotalProof, ...]:
+        """Ask for the proof of a total in the newest settlement, or of its absence."""
+        request = network_pb2.ProveRequest(party=party, id=key)
+        reply = await self._call(self._network_calls.Prove, request)
+        with translated(self.vault):
+            return tuple(TOTAL_PROOF.decode(proof) for proof in reply.proofs)
 
     async def quote(self, deal: DealId, capacity: int, end_epoch: int) -> SignedQuote:
         """Ask for a quote; only its form is checked."""
