@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
@@ -37,6 +38,12 @@ def prepare(*, keep_bytes: int = 512 << 20, arenas: int = 0) -> None:
     mallopt(_M_TOP_PAD, min(keep_bytes, 16 << 20))
     if arenas:
         mallopt(_M_ARENA_MAX, arenas)
+
+
+def give_back_memory() -> None:
+    """Return what free() kept to the system; it takes some milliseconds."""
+    with suppress(OSError, AttributeError):  # not glibc: nothing was kept
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class JsonLines(logging.Formatter):

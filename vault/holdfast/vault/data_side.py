@@ -168,6 +168,7 @@ class DataSide:
                     effects = holding.receive(StagedExpired(before))
                     await to_the_end(self.driver.carry_out(holding, effects))
         await self._spreading.spread()
+        await self.driver.store.workers.rest()
 
     async def scrub(self, shards: int) -> int:
         """Verify the next `shards` shards, round and round; return damage found."""

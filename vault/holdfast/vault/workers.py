@@ -13,10 +13,12 @@ from typing import Any, Final, TypeVar
 
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.holdings_database import JournalError, JournalFullError
+from holdfast.wire.process import give_back_memory
 
 T = TypeVar("T")
 
 SHARD_THREADS: Final = 2
+SHARDS_BEFORE_REST: Final = 16
 DISK_FULL: Final = "this vault's disk is full; it takes nothing new"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -28,9 +30,11 @@ class Workers:
         self._shards = ThreadPoolExecutor(SHARD_THREADS, "shards")
         self._journal = ThreadPoolExecutor(1, "journal")
         self._audits = ThreadPoolExecutor(1, "audits")
+        self._shards_since_rest = 0
 
     def shards(self, call: Callable[..., T], *arguments: object) -> Awaitable[T]:
         """Run `call` in a thread for shards."""
+        self._shards_since_rest += 1
         return self._run(self._shards, call, arguments)
 
     def journal(self, call: Callable[..., T], *arguments: object) -> Awaitable[T]:
@@ -40,6 +44,12 @@ class Workers:
     def audits(self, call: Callable[..., T], *arguments: object) -> Awaitable[T]:
         """Run `call` in the audits' thread."""
         return self._run(self._audits, call, arguments)
+
+    async def rest(self) -> None:
+        """Give memory back if many shards passed through since the last rest."""
+        if self._shards_since_rest > SHARDS_BEFORE_REST:
+            await self.shards(give_back_memory)
+            self._shards_since_rest = 0
 
     def close(self) -> None:
         """Let the threads end what they do."""
