@@ -11,7 +11,11 @@ from backup_owner import listing
 from holdfast.client.async_client import AsyncClient
 from holdfast.client.core.errors import ObjectUnknownError
 from holdfast.client.core.owner_keys import OwnerKeys
-from holdfast.client.network_errors import BalanceShortError, TooFewVaultsError
+from holdfast.client.network_errors import (
+    BalanceShortError,
+    DealUnreadableError,
+    TooFewVaultsError,
+)
 from holdfast.protocol.units import MIB
 from sdk_on_market import client, files
 from small_market import OWNER, market
@@ -167,5 +171,54 @@ def test_a_cost_is_said_without_spending(tmp_path: Path) -> None:
             assert 2 * cost.new_bytes <= cost.stored_bytes <= 2.1 * cost.new_bytes
             assert cost.grains == 10 * cost.grains_per_epoch > 0
             assert await one.balance() == before
+
+    asyncio.run(story())
+
+
+def test_with_too_few_holders_of_one_deal_the_files_of_others_come_back(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", count=4, size=300_000)
+        async with market(tmp_path, 16) as place:
+            early, late = place.vaults[:8], place.vaults[8:]
+            for vault in late:
+                vault.faults.refuses_quotes = True
+            async with client(place, tmp_path / "one") as one:
+                await one.backup([source])
+                for vault in early[:5]:
+                    await vault.stop()
+                for vault in late:
+                    vault.faults.refuses_quotes = False
+                (source / "new").write_bytes(os.urandom(300_000))
+                await one.backup([source])
+                report = await one.restore("latest", tmp_path / "target")
+            lost = {failure.path.rpartition(b"/")[2] for failure in report.failures}
+            # The pages that list these folders are in the deal that is gone, too.
+            assert lost == {b"folder %d" % number for number in range(3)}
+            for failure in report.failures:
+                assert "4 holders of deal" in failure.reason
+                for vault in early[:5]:
+                    assert vault.vault.hex()[:16] in failure.reason
+            restored = tmp_path / "target" / source.relative_to("/") / "new"
+            assert restored.read_bytes() == (source / "new").read_bytes()
+
+    asyncio.run(story())
+
+
+def test_with_too_few_holders_of_the_only_deal_a_newcomer_is_told_who_is_missing(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with market(tmp_path, 8) as place:
+            async with client(place, tmp_path / "one") as one:
+                await one.put("name", b"data")
+            for vault in place.vaults[:5]:
+                await vault.stop()
+            async with client(place, tmp_path / "two") as two:
+                with pytest.raises(DealUnreadableError) as raised:
+                    await two.get("name")
+            assert (raised.value.needed, raised.value.answered) == (4, 3)
+            assert set(raised.value.missing) == {v.vault for v in place.vaults[:5]}
 
     asyncio.run(story())
