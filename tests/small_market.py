@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.client.core.owner_keys import OwnerKeys
-from holdfast.client.core.upload import UploadLimits
+from holdfast.client.core.upload_terms import (
+    UploadLimits,
+)
 from holdfast.client.deal_book import DealBook
 from holdfast.client.journal import Journal
 from holdfast.client.network_directory import NetworkDirectory, Seed
-from holdfast.client.upload import UploadOptions
+from holdfast.client.upload_options import (
+    UploadOptions,
+)
 from holdfast.ledger.book import memory_book
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.chain import Genesis

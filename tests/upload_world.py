@@ -4,10 +4,6 @@ from dataclasses import dataclass, field
 
 from holdfast.client.core.upload import (
     DealUpload,
-    Footing,
-    UploadLimits,
-    UploadTerms,
-    standing_on,
 )
 from holdfast.client.core.upload_events import (
     Countersigned,
@@ -28,6 +24,12 @@ from holdfast.client.core.upload_events import (
     SendShard,
     ShardsMissed,
     ShardStored,
+)
+from holdfast.client.core.upload_terms import (
+    Footing,
+    UploadLimits,
+    UploadTerms,
+    standing_on,
 )
 from holdfast.protocol.deal import Deal, Holder, deal_id
 from holdfast.protocol.keys import NodeKeys, SigningPair

@@ -11,7 +11,9 @@ import pytest
 
 from backup_owner import listing
 from holdfast.client.async_client import AsyncClient
-from holdfast.client.upload import UploadOptions
+from holdfast.client.upload_options import (
+    UploadOptions,
+)
 from sdk_on_market import client, files
 from small_market import PATIENT, Market, market
 

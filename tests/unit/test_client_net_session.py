@@ -11,9 +11,9 @@ from backup_owner import listing
 from holdfast.client.async_client import AsyncClient
 from holdfast.client.core.errors import ObjectUnknownError
 from holdfast.client.core.owner_keys import OwnerKeys
+from holdfast.client.download import TooFewHoldersError
 from holdfast.client.network_errors import (
     BalanceShortError,
-    DealUnreadableError,
     TooFewVaultsError,
 )
 from holdfast.protocol.units import MIB
@@ -216,9 +216,10 @@ def test_with_too_few_holders_of_the_only_deal_a_newcomer_is_told_who_is_missing
             for vault in place.vaults[:5]:
                 await vault.stop()
             async with client(place, tmp_path / "two") as two:
-                with pytest.raises(DealUnreadableError) as raised:
+                with pytest.raises(TooFewHoldersError) as raised:
                     await two.get("name")
-            assert (raised.value.needed, raised.value.answered) == (4, 3)
-            assert set(raised.value.missing) == {v.vault for v in place.vaults[:5]}
+            assert (raised.value.needed, raised.value.came) == (4, 3)
+            missing = {vault for vault, _ in raised.value.missing}
+            assert missing == {vault.vault for vault in place.vaults[:5]}
 
     asyncio.run(story())

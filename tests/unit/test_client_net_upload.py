@@ -12,7 +12,9 @@ from holdfast.client.core.deal_state import (
     deal_state,
     next_step,
 )
-from holdfast.client.core.upload import Footing, UploadState, standing_on
+from holdfast.client.core.upload import (
+    UploadState,
+)
 from holdfast.client.core.upload_events import (
     ChunkAdded,
     ClockTicked,
@@ -28,6 +30,10 @@ from holdfast.client.core.upload_events import (
     SendShard,
     ShardsMissed,
     Superseded,
+)
+from holdfast.client.core.upload_terms import (
+    Footing,
+    standing_on,
 )
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.manifest import (

@@ -9,11 +9,8 @@ threads, so the event loop stays free.
 
 import asyncio
 import contextlib
-import fnmatch
-import getpass
 import io
 import os
-import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeVar
 
-from holdfast.client.archive import BackupJob, BackupProgress, absolute_paths
+from holdfast.client.async_file import AsyncFile
+from holdfast.client.backing_up import Teller, adopt, job_of, to_the_end
 from holdfast.client.backup import Backup, back_up, estimate
 from holdfast.client.core.errors import HistoryConflictError
 from holdfast.client.core.objects import Metadatum
@@ -32,10 +30,9 @@ from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import Node
 from holdfast.client.deal_book import DealBook
 from holdfast.client.deals_desk import DealsDesk, default_epochs
-from holdfast.client.download import Download
 from holdfast.client.journal import Journal
 from holdfast.client.network_directory import NetworkDirectory, Seed
-from holdfast.client.network_errors import NetworkError, UploadFailedError
+from holdfast.client.network_errors import NetworkError
 from holdfast.client.object_store import (
     delete_object,
     objects,
@@ -56,24 +53,24 @@ from holdfast.client.session_values import (
     DealStatus,
     ObjectInfo,
     OnProgress,
-    Progress,
     PruneResult,
     object_info,
 )
 from holdfast.client.sizing import bytes_below
 from holdfast.client.storage import Storage, Work, Written
-from holdfast.client.upload import Upload, UploadOptions, UploadProgress
+from holdfast.client.upload import Upload
+from holdfast.client.upload_options import (
+    UploadOptions,
+)
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet, Transfer
 from holdfast.ledger.errors import LedgerError
 from holdfast.ledger.port import Ledger, LedgerAccount
 from holdfast.ledger.remote import RemoteLedger
-from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
+from holdfast.protocol.units import AccountId, DealId, Grains
 
 T = TypeVar("T")
 
-_PROGRAM: Final = "holdfast 0.1.0"
-_TELL_SECONDS: Final = 0.25
 _TRIES_MAX: Final = 3
 """How often a command starts over when another client pruned meanwhile."""
 
@@ -212,15 +209,15 @@ class AsyncClient:
         `exclude` are patterns as for a shell, of names or whole paths; `epochs` is
         how long a new deal is paid. `progress` is called from threads.
         """
-        job = _job(paths, tags, exclude)
+        job = job_of(paths, tags, exclude)
         options = self._options(epochs, partial(bytes_below, job.paths))
-        tell = _Teller(progress)
+        tell = Teller(progress)
         packs = PackJournal(self._home / "cache" / "packs", self._book.keys.cache)
 
         async def work(repository: Repository, upload: Upload) -> tuple[Update, Backup]:
             tell.upload = upload
-            await _adopt(packs, repository, upload, self._storage.download)
-            backup = await _to_the_end(
+            await adopt(packs, repository, upload, self._storage.download)
+            backup = await to_the_end(
                 partial(back_up, repository, job, upload, log=packs, progress=tell),
                 tell.stop,
             )
@@ -280,7 +277,7 @@ class AsyncClient:
     ) -> CostEstimate:
         """Say what a backup of `paths` would add and cost; nothing is sent."""
         repository = await self._repository()
-        job = _job(paths, (), ())
+        job = job_of(paths, (), ())
         found = await asyncio.to_thread(estimate, repository, job)
         return await self._desk.cost(
             found.snapshot.snapshot.stats, found.chunk_sizes, epochs
@@ -367,7 +364,7 @@ class AsyncClient:
         file = await self.open_blocking(name)
         return await asyncio.to_thread(file.read)
 
-    async def open(self, name: str) -> "AsyncFile":
+    async def open(self, name: str) -> AsyncFile:
         """Open an object to read and seek, or raise ObjectUnknownError."""
         return AsyncFile(await self.open_blocking(name))
 
@@ -424,105 +421,6 @@ class AsyncClient:
             return await command()
 
 
-class AsyncFile:
-    """An object open for reading; its methods are those of a binary file."""
-
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
-
-    async def __aenter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        await self.close()
-
-    async def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes from the position, or all that is left."""
-        return await asyncio.to_thread(self._file.read, size)
-
-    async def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a position and return it."""
-        return await asyncio.to_thread(self._file.seek, offset, whence)
-
-    async def tell(self) -> int:
-        """Return the position."""
-        return await asyncio.to_thread(self._file.tell)
-
-    async def close(self) -> None:
-        """Close the file."""
-        await asyncio.to_thread(self._file.close)
-
-
-async def _to_the_end(call: Callable[[], T], stop: Callable[[], None]) -> T:
-    """Run a call in a thread; when cancelled, `stop` it and wait until it is over."""
-    running = asyncio.ensure_future(asyncio.to_thread(call))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop()
-        await asyncio.wait([running])
-        raise
-
-
-async def _adopt(
-    packs: PackJournal, repository: Repository, upload: Upload, download: Download
-) -> None:
-    """Go on where a killed backup stopped: what holders have is not sent again."""
-    records = await asyncio.to_thread(packs.records)
-    fresh = [record for record in records if not download.knows(record.chunk)]
-    adopted: frozenset[ChunkId] = frozenset()
-    if fresh:
-        sizes = [(record.chunk, record.stored) for record in fresh]
-        adopted = await upload.adopt(sizes)
-    repository.adopt(
-        record
-        for record in records
-        if record.chunk in adopted or download.knows(record.chunk)
-    )
-
-
-def _job(
-    paths: Sequence[str | os.PathLike[str]],
-    tags: Sequence[str],
-    patterns: Sequence[str],
-) -> BackupJob:
-    now = time.time_ns()
-    offset = time.localtime(now // 1_000_000_000).tm_gmtoff
-    shapes = tuple(os.fsencode(pattern) for pattern in patterns)
-
-    def excluded(path: bytes, _status: os.stat_result) -> bool:
-        name = path.rpartition(b"/")[2]
-        return any(
-            fnmatch.fnmatchcase(name, shape) or fnmatch.fnmatchcase(path, shape)
-            for shape in shapes
-        )
-
-    return BackupJob(
-        absolute_paths(paths),
-        time_ns=now,
-        host=socket.gethostname(),
-        user=_user(),
-        program=_PROGRAM,
-        utc_offset_seconds=offset,
-        tags=tuple(tags),
-        exclude=excluded,
-    )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
 def _listed(
     repository: Repository, snapshot: str, path: str
 ) -> tuple[tuple[bytes, Node], ...]:
@@ -536,53 +434,3 @@ def _listed(
         for where, node in repository.walk(named, chosen)
         if where == place or where.startswith(place + b"/")
     )
-
-
-class _Teller:
-    """Puts what the backup and the upload say of their progress together."""
-
-    def __init__(self, progress: OnProgress | None) -> None:
-        self._progress = progress
-        self._seen: BackupProgress | None = None
-        self._told: UploadProgress | None = None
-        self._stopped = False
-        self.upload: Upload | None = None
-
-    def stop(self) -> None:
-        """End the backup at its next word, or its next chunk."""
-        self._stopped = True
-        if self.upload is not None:
-            self.upload.abandon()
-
-    def __call__(self, seen: BackupProgress) -> None:
-        """Tell how far the backup is."""
-        if self._stopped:
-            raise UploadFailedError("the backup was stopped")
-        self._seen = seen
-        self._tell()
-
-    async def keep_telling(self) -> None:
-        """Tell how far the upload is, also when everything is read."""
-        while True:
-            await asyncio.sleep(_TELL_SECONDS)
-            if self.upload is not None and self._told != self.upload.progress:
-                await asyncio.to_thread(self._tell)
-
-    def _tell(self) -> None:
-        seen, upload = self._seen, self.upload
-        if self._progress is None or upload is None or seen is None:
-            return
-        sent = self._told = upload.progress
-        self._progress(
-            Progress(
-                files=seen.files,
-                directories=seen.directories,
-                bytes_seen=seen.bytes_seen,
-                bytes_read=seen.bytes_read,
-                bytes_added=seen.bytes_added,
-                bytes_uploaded=sent.added_bytes,
-                bytes_acknowledged=sent.acknowledged_bytes,
-                problems=seen.problems,
-                path=seen.path,
-            )
-        )

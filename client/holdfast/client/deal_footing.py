@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from holdfast.client.core.deal_state import DealState, Finish, Ready, Rival, next_step
-from holdfast.client.core.upload import Footing
 from holdfast.client.core.upload_events import Proposal
+from holdfast.client.core.upload_terms import (
+    Footing,
+)
 from holdfast.client.deal_book import DealBook
 from holdfast.client.network_errors import (
     DealUnwritableError,

@@ -11,7 +11,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, assert_never
 
 from holdfast.client.chunk_box import ChunkBox
-from holdfast.client.core.upload import DealUpload, Footing, UploadLimits, UploadTerms
+from holdfast.client.core.upload import (
+    DealUpload,
+)
 from holdfast.client.core.upload_events import (
     CapacityGrown,
     ChunkAdded,
@@ -37,6 +39,11 @@ from holdfast.client.core.upload_events import (
     ShardsMissed,
     ShardStored,
     Superseded,
+)
+from holdfast.client.core.upload_terms import (
+    Footing,
+    UploadLimits,
+    UploadTerms,
 )
 from holdfast.client.deal_book import DealBook
 from holdfast.client.network_errors import NetworkError

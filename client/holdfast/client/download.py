@@ -207,7 +207,7 @@ class Download:
                 for index, reason in sorted(fetch.failures.items())
             ]
             raise TooFewHoldersError(
-                chunk, deal.id, deal.k, len(fetch.arrived), missing
+                chunk, deal.id, deal.k, deal.n - len(missing), missing
             )
         return await self._loop.run_in_executor(
             self._pool, _decode, source.deal, shards, place.length

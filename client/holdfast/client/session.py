@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
-from holdfast.client.async_client import AsyncClient, AsyncFile
+from holdfast.client.async_client import AsyncClient
+from holdfast.client.async_file import AsyncFile
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import Node

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from holdfast.client.core.objects import ObjectEntry
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.scan import Problem
-from holdfast.client.upload import LeftDeal
+from holdfast.client.upload_options import (
+    LeftDeal,
+)
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.units import Grains, VaultId
 

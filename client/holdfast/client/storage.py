@@ -16,7 +16,9 @@ from holdfast.client.chunk_cache import CachedChunks
 from holdfast.client.core.deal_state import DealState
 from holdfast.client.core.errors import SealBrokenError
 from holdfast.client.core.memo import MemoReference, unseal_memo
-from holdfast.client.core.upload import NO_MEMO
+from holdfast.client.core.upload_terms import (
+    NO_MEMO,
+)
 from holdfast.client.deal_book import DealBook
 from holdfast.client.deal_footing import footing_of
 from holdfast.client.deal_run import DealRun
@@ -28,7 +30,10 @@ from holdfast.client.network_errors import (
     StateMovedError,
 )
 from holdfast.client.repository import Commit, Repository, Update
-from holdfast.client.upload import Upload, UploadOptions
+from holdfast.client.upload import Upload
+from holdfast.client.upload_options import (
+    UploadOptions,
+)
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import DecodingError, ProtocolError
 from holdfast.protocol.manifest import Manifest

@@ -8,15 +8,16 @@ are kept in memory until they are covered.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
 from types import TracebackType
 from typing import Final, Self
 
 from holdfast.client.chunk_box import ChunkBox, Ciphertext
 from holdfast.client.core.deal_choice import first_capacity, grown_capacity
-from holdfast.client.core.upload import Footing, UploadLimits
 from holdfast.client.core.upload_events import DealAbandoned
+from holdfast.client.core.upload_terms import (
+    Footing,
+)
 from holdfast.client.deal_book import DealBook, Terms
 from holdfast.client.deal_footing import footing_of
 from holdfast.client.deal_run import DealRun, RunEndedError
@@ -29,74 +30,25 @@ from holdfast.client.network_errors import (
     StateMovedError,
     UploadFailedError,
 )
+from holdfast.client.upload_options import (
+    LeftDeal,
+    OnAcknowledged,
+    UploadOptions,
+    UploadProgress,
+    ignore_chunks,
+)
 from holdfast.ledger.core.errors import LedgerError
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.units import (
     DEAL_BYTES_MAX,
-    MIB,
     ChunkId,
     DealId,
     VaultId,
 )
 
 _DEALS_TRIED_MAX: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class UploadOptions:
-    """The policy of new deals, how long they are paid, how much is kept in memory.
-
-    `expected` returns the ciphertext bytes to come, for the size of a new deal; it
-    may take a while. `epochs` from now is a deal's end; `preferred` is the deal to
-    write to if it can be written.
-    """
-
-    k: int
-    n: int
-    epochs: int
-    expected: Callable[[], int] = int
-    preferred: DealId | None = None
-    memory_bytes: int = 384 * MIB
-    limits: UploadLimits = field(default_factory=UploadLimits)
-
-    def head_limits(self) -> UploadLimits:
-        """Return limits under which a head fits into the memory twice."""
-        most = self.memory_bytes * self.k // self.n // 2
-        limits = self.limits
-        return UploadLimits(
-            min(limits.head_bytes, most),
-            limits.window_bytes,
-            limits.patience_seconds,
-            limits.away_seconds,
-            limits.retry_seconds,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class LeftDeal:
-    """A deal that was given up for this upload, and the last words of its holders."""
-
-    deal: DealId
-    words: tuple[tuple[VaultId, str], ...]
-    closed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class UploadProgress:
-    """Ciphertext bytes handed over, and those of them acknowledged."""
-
-    added_bytes: int
-    acknowledged_bytes: int
-
-
-OnAcknowledged = Callable[[Deal, Sequence[tuple[ChunkId, int]]], None]
-"""Hears of chunks that a full receipt of the deal covers, with their lengths."""
-
-
-def _ignore(_deal: Deal, _chunks: Sequence[tuple[ChunkId, int]]) -> None:
-    """Tell nobody."""
 
 
 class Upload:
@@ -109,7 +61,7 @@ class Upload:
         self,
         book: DealBook,
         options: UploadOptions,
-        acknowledged: OnAcknowledged = _ignore,
+        acknowledged: OnAcknowledged = ignore_chunks,
     ) -> None:
         self._book = book
         self._options = options

@@ -8,8 +8,12 @@ another writer left; before anything new they are finished, or proved dead by a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from holdfast.client.core.upload import NO_MEMO, Footing, standing_on
 from holdfast.client.core.upload_events import Countersigned
+from holdfast.client.core.upload_terms import (
+    NO_MEMO,
+    Footing,
+    standing_on,
+)
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.manifest import HEAD, Head, Manifest, SignedHead

@@ -7,8 +7,7 @@ A round is one head on its way: fixed, countersigned by all n holders, its full
 receipt kept by n - k + 1 of them. Chunks go on being sent meanwhile, for the next.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final, assert_never
 
@@ -41,88 +40,24 @@ from holdfast.client.core.upload_events import (
     Superseded,
 )
 from holdfast.client.core.upload_line import HolderLine
+from holdfast.client.core.upload_round import Round
+from holdfast.client.core.upload_terms import Footing, UploadTerms, standing_on
 from holdfast.protocol.chunk import ChunkHeader
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import SignatureInvalidError
-from holdfast.protocol.keys import SigningPair
 from holdfast.protocol.manifest import (
     HEAD,
-    NO_HEAD,
-    Head,
-    Manifest,
     ManifestChange,
     ManifestEntry,
-    SignedHead,
     next_head,
 )
-from holdfast.protocol.receipt import RECEIPT, FullReceipt, Receipt, SignedReceipt
+from holdfast.protocol.receipt import FullReceipt, SignedReceipt
 from holdfast.protocol.units import (
-    MEMO_BYTES,
-    MIB,
     ChunkId,
     Digest,
-    NetworkId,
-    VaultId,
 )
 
-NO_MEMO: Final = bytes(MEMO_BYTES)
 _TICK_SECONDS_MAX: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class UploadLimits:
-    """How much goes under one head, flies to one holder, and how long we wait.
-
-    Bytes of a head are ciphertext, those of a window are one holder's shards.
-    `patience_seconds` is for a holder that answers but gets nowhere, `away_seconds`
-    for one that cannot be reached.
-    """
-
-    head_bytes: int = 128 * MIB
-    window_bytes: int = 16 * MIB
-    patience_seconds: float = 30.0
-    away_seconds: float = 10.0
-    retry_seconds: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class UploadTerms:
-    """Who uploads to which deal: the deal's key, and its holders' identity keys."""
-
-    deal: Deal
-    network: NetworkId
-    pair: SigningPair
-    identities: Mapping[VaultId, bytes]
-    limits: UploadLimits = field(default_factory=UploadLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class Footing:
-    """Where a deal stands: its newest acknowledged head, and what to build on.
-
-    `predecessor` differs from that head only after `conflict`: two heads of one
-    sequence, which prove that neither was acknowledged.
-    """
-
-    acknowledged: SignedHead | None
-    manifest: Manifest
-    predecessor: Head | None
-    conflict: tuple[Countersigned, ...] = ()
-
-    @property
-    def base(self) -> Digest:
-        """The digest of the acknowledged head; NO_HEAD before the first."""
-        return self.acknowledged.value.digest() if self.acknowledged else NO_HEAD
-
-    @property
-    def memo(self) -> bytes:
-        """The memo of the acknowledged head."""
-        return self.acknowledged.value.memo if self.acknowledged else NO_MEMO
-
-
-def standing_on(head: SignedHead | None, manifest: Manifest) -> Footing:
-    """Return the footing on an acknowledged head that nobody has gone beyond."""
-    return Footing(head, manifest, head.value if head else None)
 
 
 class UploadState(Enum):
@@ -131,20 +66,6 @@ class UploadState(Enum):
     RUNNING = 1
     ABANDONED = 2
     SUPERSEDED = 3
-
-
-@dataclass(slots=True)
-class _Round:
-    """A head on its way; `chunks` are what it adds."""
-
-    head: SignedHead
-    digest: Digest
-    proposal: Proposal
-    manifest: Manifest
-    chunks: tuple[ChunkId, ...]
-    flush: FlushWanted | None
-    receipts: dict[int, SignedReceipt] = field(default_factory=dict)
-    full: FullReceipt | None = None
 
 
 class DealUpload:
@@ -160,7 +81,7 @@ class DealUpload:
         self._waiting: list[ChunkId] = []
         self._waiting_bytes = 0
         self._promised_bytes = footing.manifest.held_bytes
-        self._round: _Round | None = None
+        self._round: Round | None = None
         self._flush: FlushWanted | None = None
         self._effects: list[Effect] = []
         self._ticked = now
@@ -295,7 +216,7 @@ class DealUpload:
         current = self._round
         if current is None or receipt.value.head != current.digest:
             return
-        if not self._is_receipt(line.index, receipt, current):
+        if not current.is_receipt(line.index, receipt, self._terms):
             self._leave(line, "it signed a receipt that does not fit the head")
             return
         line.moved = now
@@ -303,33 +224,8 @@ class DealUpload:
         if len(current.receipts) == self._deal.n and current.full is None:
             self._complete(current, now)
 
-    def _is_receipt(self, index: int, signed: SignedReceipt, current: _Round) -> bool:
-        vault = self._deal.holders[index].vault
-        expected = Receipt(
-            self._deal.id,
-            current.head.value.sequence,
-            current.digest,
-            index,
-            vault,
-            signed.value.epoch,
-        )
-        if signed.value != expected:
-            return False
-        key = self._terms.identities[vault]
-        try:
-            RECEIPT.verify(signed, self._terms.network, key)
-        except SignatureInvalidError:
-            return False
-        return True
-
-    def _complete(self, current: _Round, now: float) -> None:
-        holders = self._deal.holders
-        current.full = FullReceipt(
-            current.head,
-            self._deal.deal_key,
-            tuple(current.receipts[index] for index in range(len(holders))),
-            tuple(self._terms.identities[holder.vault] for holder in holders),
-        )
+    def _complete(self, current: Round, now: float) -> None:
+        current.full = current.full_receipt(self._terms)
         for line in self._lines:
             line.begin_round(now)
 
@@ -363,7 +259,7 @@ class DealUpload:
         if sum(each.kept for each in self._lines) > self._deal.n - self._deal.k:
             self._acknowledge(current, current.full, now)
 
-    def _acknowledge(self, current: _Round, full: FullReceipt, now: float) -> None:
+    def _acknowledge(self, current: Round, full: FullReceipt, now: float) -> None:
         self._footing = standing_on(current.head, current.manifest)
         for chunk in current.chunks:
             del self._lengths[chunk]
@@ -422,7 +318,7 @@ class DealUpload:
             self._terms.network,
             self._terms.pair,
         )
-        self._round = _Round(
+        self._round = Round(
             head,
             head.value.digest(),
             Proposal(head, before.base, change, before.conflict),

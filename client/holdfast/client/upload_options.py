@@ -1,0 +1,56 @@
+"""What an upload is told beforehand, and what it tells of itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from holdfast.client.core.upload_terms import UploadLimits
+from holdfast.protocol.deal import Deal
+from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """The policy of new deals, how long they are paid, how much is kept in memory.
+
+    `expected` returns the ciphertext bytes to come, for the size of a new deal; it
+    may take a while. `epochs` from now is a deal's end; `preferred` is the deal to
+    write to if it can be written.
+    """
+
+    k: int
+    n: int
+    epochs: int
+    expected: Callable[[], int] = int
+    preferred: DealId | None = None
+    memory_bytes: int = 384 * MIB
+    limits: UploadLimits = field(default_factory=UploadLimits)
+
+    def head_limits(self) -> UploadLimits:
+        """Return limits under which a head fits into the memory twice."""
+        most = self.memory_bytes * self.k // self.n // 2
+        return replace(self.limits, head_bytes=min(self.limits.head_bytes, most))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftDeal:
+    """A deal that was given up for this upload, and the last words of its holders."""
+
+    deal: DealId
+    words: tuple[tuple[VaultId, str], ...]
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UploadProgress:
+    """Ciphertext bytes handed over, and those of them acknowledged."""
+
+    added_bytes: int
+    acknowledged_bytes: int
+
+
+OnAcknowledged = Callable[[Deal, Sequence[tuple[ChunkId, int]]], None]
+"""Hears of chunks that a full receipt of the deal covers, with their lengths."""
+
+
+def ignore_chunks(_deal: Deal, _chunks: Sequence[tuple[ChunkId, int]]) -> None:
+    """Tell nobody."""
