@@ -102,8 +102,3 @@ class Enrolment:
         if text != self._said:
             _log.warning(text)
             self._said = text
-
-
-def account_of(keys: NodeKeys) -> AccountId:
-    """Return the vault's own account."""
-    return AccountKey.from_secret(keys.account_secret).id

@@ -11,30 +11,34 @@ from holdfast.wire import frames
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
-IDLE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 900.0
+INSIDE_SECONDS: Final = 60.0
 
 
 class FrameStream:
     """Reads and writes frames; raises RefusedError when the peer is idle too long."""
 
-    def __init__(self, context: Context, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._idle_seconds = idle_seconds
         self._writing = asyncio.Lock()
 
-    async def read(self) -> bytes | None:
-        """Return the next frame, or None when the peer has no more."""
+    async def read(self, seconds: float = IDLE_SECONDS) -> bytes | None:
+        """Return the next frame, or None when the peer has no more.
+
+        An owner who looks for changed files may be quiet between two shards for a
+        while, but not inside one.
+        """
         try:
-            async with asyncio.timeout(self._idle_seconds):
+            async with asyncio.timeout(seconds):
                 frame = await self._context.read()
         except TimeoutError as error:
-            text = f"nothing was sent for {self._idle_seconds:.0f} seconds"
+            text = f"nothing was sent for {seconds:.0f} seconds; open a new stream"
             raise RefusedError(Refusal.UNTIMELY, text) from error
         return frame if isinstance(frame, bytes) else None  # the end is no bytes
 
     async def opening(self) -> frames.Opening:
         """Return the authority that the first frame shows."""
-        frame = await self.read()
+        frame = await self.read(INSIDE_SECONDS)
         if frame is None:
             raise RefusedError(Refusal.UNSIGNED, "the stream shows no authority")
         return frames.read_opening(frame)
@@ -44,7 +48,7 @@ class FrameStream:
         async with self._writing:
             for frame in parts:
                 try:
-                    async with asyncio.timeout(self._idle_seconds):
+                    async with asyncio.timeout(INSIDE_SECONDS):
                         await self._context.write(frame)
                 except TimeoutError as error:
                     text = "nothing was received any more"

@@ -163,7 +163,7 @@ class HoldingsJournal:
         with self._base.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO promises VALUES (?, ?, ?, ?)",
-                (deal, promise.extra_bytes, promise.valid_epoch, promise.asker),
+                (deal, promise.capacity, promise.valid_epoch, promise.asker),
             )
 
     def drop_promises(self, deals: Iterable[DealId]) -> None:

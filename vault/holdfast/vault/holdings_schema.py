@@ -54,7 +54,7 @@ CREATE TABLE missing (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE promises (
     deal BLOB PRIMARY KEY,
-    extra_bytes INTEGER NOT NULL,
+    capacity INTEGER NOT NULL,
     valid_epoch INTEGER NOT NULL,
     asker TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -1,11 +1,13 @@
 """Reading challenged leaves: each with its path from the leaf up to the manifest."""
 
+import logging
 from collections.abc import Sequence
 
 from holdfast.protocol import merkle
 from holdfast.protocol.answer import LeafProof
 from holdfast.protocol.manifest import NO_HEAD, Manifest
 from holdfast.protocol.units import LEAF_BYTES, ChunkId, DealId, Digest
+from holdfast.vault.core.refusals import RefusedError
 from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.ports import WantedLeaf
 from holdfast.vault.shard_files import ShardDamagedError, ShardFiles, StoredShard
@@ -14,6 +16,8 @@ from holdfast.vault.workers import to_the_end
 Place = tuple[DealId, int, ChunkId]
 Leaf = tuple[int, WantedLeaf, Manifest, int, int]
 """(place in the answer, wanted, manifest, place in it, byte in the shard)"""
+
+_log = logging.getLogger(__name__)
 
 
 class LeafReader:
@@ -26,17 +30,25 @@ class LeafReader:
         """Return a proof for each wanted leaf; None for one damaged or gone."""
         proofs: list[LeafProof | None] = [None] * len(wanted)
         damaged: list[Place] = []
-        for place, leaves in (await self._by_shard(wanted)).items():
-            store = self._driver.store
-            read = await store.workers.audits(prove_leaves, store.files, place, leaves)
-            if read is None:
-                damaged.append(place)
-                continue
-            for leaf, proof in zip(leaves, read, strict=True):
-                proofs[leaf[0]] = proof
-        for deal, _, chunk in damaged:
-            await to_the_end(self._driver.damaged(deal, (chunk,)))
+        try:
+            for place, leaves in (await self._by_shard(wanted)).items():
+                read = await self._prove(place, leaves)
+                if read is None:
+                    damaged.append(place)
+                    continue
+                for leaf, proof in zip(leaves, read, strict=True):
+                    proofs[leaf[0]] = proof
+            for deal, _, chunk in damaged:
+                await to_the_end(self._driver.damaged(deal, (chunk,)))
+        except RefusedError as error:
+            _log.warning("some leaves could not be read: %s", error)
         return tuple(proofs)
+
+    async def _prove(
+        self, place: Place, leaves: Sequence[Leaf]
+    ) -> list[LeafProof] | None:
+        store = self._driver.store
+        return await store.workers.audits(prove_leaves, store.files, place, leaves)
 
     async def _by_shard(self, wanted: Sequence[WantedLeaf]) -> dict[Place, list[Leaf]]:
         """Sort the wanted leaves by shard, so that each is read once."""

@@ -145,13 +145,13 @@ def init_command(
     as_json: bool,
 ) -> None:
     """Make a new vault."""
+    from holdfast.ledger.core.account_key import AccountKey  # noqa: PLC0415
     from holdfast.ledger.core.address import address_from, address_text  # noqa: PLC0415
     from holdfast.vault.config import (  # noqa: PLC0415 # start-up time
         Settings,
         VaultDirectory,
         checked_endpoint,
     )
-    from holdfast.vault.enrolment import account_of  # noqa: PLC0415
 
     def make() -> None:
         try:
@@ -169,7 +169,7 @@ def init_command(
             seeds=tuple(_seed(seed) for seed in seeds),
         )
         keys = VaultDirectory(directory).create(settings, network)
-        account = address_text(account_of(keys))
+        account = address_text(AccountKey.from_secret(keys.account_secret).id)
         made = {
             "vault": keys.vault_id.hex(),
             "account": account,

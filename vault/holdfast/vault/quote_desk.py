@@ -53,21 +53,16 @@ class QuoteDesk:
         return await to_the_end(self._quote(deal, capacity, end_epoch, asker))
 
     async def expire(self, epoch: int) -> None:
-        """Let go of promises that bind no more, or that became deals."""
+        """Let go of promises that bind no more."""
         async with self._turn:
-            past = self._admission.expire(epoch)
-            opened = tuple(d for d in self._admission.promises if self._held(d))
-            for deal in opened:
-                self._admission.opened(deal)
-            if past or opened:
+            if past := self._admission.expire(epoch):
                 store = self._driver.store
-                await store.workers.journal(store.journal.drop_promises, past + opened)
+                await store.workers.journal(store.journal.drop_promises, past)
 
     def offered_bytes(self) -> int:
         """Return how much the vault would still promise to new deals."""
         offer = self._offer()
-        left = min(offer.limit_bytes - offer.committed_bytes, offer.free_bytes)
-        return max(left - self._admission.promised_bytes(), 0)
+        return max(offer.left_bytes - self._admission.promised_bytes(offer.held), 0)
 
     async def _quote(
         self, deal: DealId, capacity: int, end_epoch: int, asker: str
@@ -75,16 +70,9 @@ class QuoteDesk:
         async with self._turn:
             held = self._held(deal)
             index = held.index_of(self._driver.holder.vault) if held else None
-            asked = QuoteAsked(
-                deal,
-                capacity,
-                end_epoch,
-                self._ledger.epoch(),
-                asker,
-                self._offer(),
-                held.capacity if held else 0,
-                held.holders[index].price if held and index is not None else None,
-            )
+            price = held.holders[index].price if held and index is not None else None
+            epoch, offer = self._ledger.epoch(), self._offer()
+            asked = QuoteAsked(deal, capacity, end_epoch, epoch, asker, offer, price)
             match self._admission.receive(asked):
                 case Refuse(kind, reason):
                     raise RefusedError(kind, reason)
@@ -110,8 +98,8 @@ class QuoteDesk:
         return Offer(
             terms.price,
             min(limits.quota_bytes, terms.covered_bytes),
-            sum(deal.capacity for deal in deals),
             free - unfilled,
+            {deal.id: deal.capacity for deal in deals},
             terms.refusal,
         )
 

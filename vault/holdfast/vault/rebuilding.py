@@ -18,6 +18,7 @@ from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.repair import SignedSiblingRequest
 from holdfast.protocol.units import MIB, ChunkId, VaultId
 from holdfast.vault.core.deal_holding import DealHolding
+from holdfast.vault.core.refusals import RefusedError
 from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.manifests import span_at
 from holdfast.vault.ports import Peers
@@ -134,10 +135,10 @@ class Rebuilder:
         store = self._driver.store
         try:
             await store.workers.shards(keep_rebuilt, store.files, holding, lost, shards)
-        except MalformedUploadError as error:
-            _log.warning("a chunk cannot be rebuilt: %s", error)
+            await self._driver.healed(holding.deal, (lost.chunk,))
+        except (MalformedUploadError, RefusedError) as error:
+            _log.warning("a shard was not rebuilt: %s", error)
             return False
-        await self._driver.healed(holding.deal, (lost.chunk,))
         return True
 
 

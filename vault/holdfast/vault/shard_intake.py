@@ -17,7 +17,7 @@ from holdfast.vault.core.holding_events import (
 )
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.disk import Buffer
-from holdfast.vault.frame_stream import FrameStream
+from holdfast.vault.frame_stream import INSIDE_SECONDS, FrameStream
 from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.owner_desk import only
 from holdfast.vault.ports import Clock
@@ -98,7 +98,7 @@ class ShardIntake:
         parts = [start.part]
         left = start.body_bytes - len(start.part)
         while left:
-            frame = await stream.read()
+            frame = await stream.read(INSIDE_SECONDS)
             if frame is None:
                 raise RefusedError(Refusal.INVALID, "the stream ended inside a shard")
             parts.append(frames.read_more(frame, left))

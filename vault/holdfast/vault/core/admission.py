@@ -4,6 +4,7 @@ A quote binds until its epoch has passed, so what it promises counts against the
 quota at once. Quotes are free to ask, so one asker may bind half of what is left.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,20 +21,26 @@ QUOTES_MAX: Final = 4096
 class Offer:
     """What the vault has to offer just now.
 
-    `limit_bytes` is what all its deals may promise together, `committed_bytes`
-    what they do, `free_bytes` the disk's room beyond what deals may still fill.
+    `limit_bytes` is what all its deals may promise together, `held` the capacities
+    of those it has, `free_bytes` the disk's room beyond what these may still fill.
     """
 
     price: Grains
     limit_bytes: int
-    committed_bytes: int
     free_bytes: int
+    held: Mapping[DealId, int]
     refusal: str | None = None
+
+    @property
+    def left_bytes(self) -> int:
+        """What may be promised beyond the deals it has; negative when overfull."""
+        committed = sum(self.held.values())
+        return min(self.limit_bytes - committed, self.free_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteAsked:
-    """Somebody asks for a price; the deal's capacity and price when it is held here."""
+    """Somebody asks for a price; a deal that is held here keeps its `held_price`."""
 
     deal: DealId
     capacity: int
@@ -41,15 +48,14 @@ class QuoteAsked:
     epoch: int
     asker: str
     offer: Offer
-    held_capacity: int = 0
     held_price: Grains | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What unused quotes of one deal bind: bytes beyond its capacity, and how long."""
+    """What quotes of one deal bind: it may get this capacity, until that epoch."""
 
-    extra_bytes: int
+    capacity: int
     valid_epoch: int
     asker: str
 
@@ -74,11 +80,10 @@ class Admission:
         self.expire(event.epoch)
         if refusal := self._refusal(event):
             return refusal
-        extra = max(event.capacity - event.held_capacity, 0)
-        if before := self.promises.get(event.deal):
-            extra = max(extra, before.extra_bytes)
+        before = self.promises.get(event.deal)
+        capacity = max(event.capacity, before.capacity if before else 0)
         valid = event.epoch + VALID_EPOCHS
-        promise = Promise(extra, valid, event.asker)
+        promise = Promise(capacity, valid, event.asker)
         self.promises[event.deal] = promise
         price = event.offer.price if event.held_price is None else event.held_price
         quote = Quote(
@@ -93,16 +98,12 @@ class Admission:
             del self.promises[deal]
         return past
 
-    def opened(self, deal: DealId) -> None:
-        """Let go of a deal's promise: the ledger counts it now."""
-        self.promises.pop(deal, None)
-
-    def promised_bytes(self, asker: str | None = None) -> int:
-        """Return the bytes that unused quotes bind, of all askers or of one."""
+    def promised_bytes(self, held: Mapping[DealId, int], asker: str = "") -> int:
+        """Return the bytes that quotes bind beyond what is held, of all or one."""
         return sum(
-            promise.extra_bytes
-            for promise in self.promises.values()
-            if asker is None or promise.asker == asker
+            max(promise.capacity - held.get(deal, 0), 0)
+            for deal, promise in self.promises.items()
+            if asker in {"", promise.asker}
         )
 
     def _refusal(self, event: QuoteAsked) -> Refuse | None:
@@ -122,20 +123,18 @@ class Admission:
         return self._no_room(event)
 
     def _no_room(self, event: QuoteAsked) -> Refuse | None:
-        offer, extra = event.offer, max(event.capacity - event.held_capacity, 0)
-        own = self.promises.get(event.deal)
-        own_bytes = own.extra_bytes if own else 0
-        others = self.promised_bytes() - own_bytes
-        left = min(offer.limit_bytes - offer.committed_bytes, offer.free_bytes)
-        if extra > left - others:
-            room = max(left - others, 0)
+        offer = event.offer
+        extra = max(event.capacity - offer.held.get(event.deal, 0), 0)
+        # This deal's earlier quotes and this one bind the larger of them, once.
+        held = {**offer.held, event.deal: DEAL_BYTES_MAX}
+        left = offer.left_bytes - self.promised_bytes(held)
+        if extra > left:
             return Refuse(
-                Refusal.EXHAUSTED, f"this vault has {room} bytes left to promise"
+                Refusal.EXHAUSTED,
+                f"this vault has {max(left, 0)} bytes left to promise",
             )
-        mine = self.promised_bytes(event.asker)
-        if own and own.asker == event.asker:
-            mine -= own_bytes
-        if mine and mine + extra > left // 2:
+        mine = self.promised_bytes(held, event.asker)
+        if mine and mine + extra > offer.left_bytes // 2:
             text = "quotes already given to you bind half of what is left; use them"
             return Refuse(Refusal.EXHAUSTED, text)
         return None

@@ -22,7 +22,7 @@ from holdfast.protocol.placement import majority
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core.challenged import WantedLeaf, assemble, wanted_leaves
-from holdfast.vault.core.checkpointing import Checkpointing
+from holdfast.vault.core.checkpointing import STANDING_EPOCHS_MAX, Checkpointing
 from holdfast.vault.core.declared import Stood
 from holdfast.vault.core.effects import (
     Call,
@@ -112,7 +112,7 @@ class Answering:
         if self._stage is Stage.WAITING:
             return effects + self._begin(now)
         if self._stage is not Stage.ENDED and now >= self._deadline:
-            return effects + self._miss(self._why_late())
+            return effects + self._run_out()
         if self._stage is Stage.COLLECTING:
             return effects + self._submit(now)
         return effects
@@ -182,7 +182,7 @@ class Answering:
             return []
         self._deadline = answer_deadline(self._me.params, self._epoch, now)
         self._stood = self._checkpoints.standing_for(self._epoch)
-        if self._stood is None:
+        if self._stood is None or self._stood.epoch < self._epoch - STANDING_EPOCHS_MAX:
             return [self._end(Outcome.VOID, "no checkpoint of ours stands yet")]
         asked = challenge(
             self._me.network,
@@ -224,17 +224,29 @@ class Answering:
         entries = self._stood.declared.entries
         return [Save(CertificateKept(certificate)), ended, LetGo(entries)]
 
-    def _miss(self, reason: str) -> list[Effect]:
+    def _miss(self, reason: str, outcome: Outcome = Outcome.MISSED) -> list[Effect]:
         fields = {"epoch": self._epoch, "reason": reason}
-        ended = self._end(Outcome.MISSED, reason)
+        ended = self._end(outcome, reason)
         return [ended, Log("missed an epoch", fields, warning=True)]
+
+    def _run_out(self) -> list[Effect]:
+        """End the audit because its time is over."""
+        if self._stage is not Stage.COLLECTING:
+            stage = self._stage.value
+            return self._miss(f"the answer was not ready in time (still {stage})")
+        group = self._me.ledger.group(self._me.id, self._epoch)
+        text = f"{len(self._votes)} of {majority(len(group))} votes needed"
+        if self._refusals:
+            often = max(self._refusals, key=lambda why: self._refusals[why])
+            text += f"; most refusals say: {often}"
+        return self._miss(text, Outcome.UNVOTED)
 
     def _close(self) -> list[Effect]:
         """End the audit of an epoch that is over."""
         if self._epoch < 0 or self._stage is Stage.ENDED:
             return []
         if self._stage is not Stage.WAITING:
-            return self._miss(self._why_late())
+            return self._run_out()
         if not self._me.ledger.is_audited(self._me.id, self._epoch):
             return []
         return [self._end(Outcome.VOID, "no beacon came in time")]
@@ -254,17 +266,6 @@ class Answering:
         self._outbox = Outbox((), 1.0)
         # A restart within an epoch that is decided already does not repeat it.
         self._stage = Stage.ENDED if epoch in self.audits else Stage.WAITING
-
-    def _why_late(self) -> str:
-        if self._stage is not Stage.COLLECTING:
-            return f"the answer was not ready in time (still {self._stage.value})"
-        group = self._me.ledger.group(self._me.id, self._epoch)
-        text = f"{len(self._votes)} of {majority(len(group))} votes needed"
-        if self._refusals:
-            text += (
-                f"; most refusals say: {max(self._refusals, key=self._refusals.get)}"  # type: ignore[arg-type]
-            )
-        return text
 
     def _wake(self) -> list[Effect]:
         due = self._outbox.next_due()

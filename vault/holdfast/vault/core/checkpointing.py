@@ -38,6 +38,8 @@ from holdfast.vault.core.saved import CheckpointSigned, CheckpointStands, Restor
 from holdfast.vault.core.timing import call_seconds, offer_start, retry_seconds
 
 STOOD_MAX: Final = 3
+STANDING_EPOCHS_MAX: Final = 24
+"""How many epochs a checkpoint goes on standing without a newer one."""
 
 
 class Stage(Enum):

@@ -20,8 +20,9 @@ class Outcome(Enum):
     """How one of our audits ended."""
 
     CERTIFIED = "certified"
-    MISSED = "missed"
-    VOID = "void"
+    MISSED = "missed"  # the answer was wrong, or not ready
+    UNVOTED = "unvoted"  # it was good and sent, but no majority voted in time
+    VOID = "void"  # there was nothing to answer
 
 
 @dataclass(frozen=True, slots=True)

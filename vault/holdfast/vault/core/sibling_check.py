@@ -7,9 +7,9 @@ from holdfast.protocol.repair import (
     SignedSiblingRequest,
 )
 from holdfast.protocol.sums import root_from_path
+from holdfast.vault.core.checkpointing import STANDING_EPOCHS_MAX
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.refusals import Refusal, RefusedError
-from holdfast.vault.core.watching import STANDING_EPOCHS_MAX
 
 
 def check_sibling(

@@ -17,7 +17,10 @@ from holdfast.protocol.checkpoint import (
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.receipt import check_full_receipt
 from holdfast.protocol.units import Digest, VaultId
-from holdfast.vault.core.checkpointing import acknowledgement_message
+from holdfast.vault.core.checkpointing import (
+    STANDING_EPOCHS_MAX,
+    acknowledgement_message,
+)
 from holdfast.vault.core.declared import Change, applied
 from holdfast.vault.core.effects import (
     CheckAnswer,
@@ -62,7 +65,6 @@ from holdfast.vault.core.timing import answer_deadline
 
 WATCHED_MAX: Final = 4096
 CHECKS_MAX: Final = 64
-STANDING_EPOCHS_MAX: Final = 24
 CERTIFICATE_EPOCHS: Final = 24
 
 
