@@ -102,7 +102,7 @@ class HoldingsDriver:
     ) -> SignedReceipt:
         """Make a head's shards durable, journal it, and return the receipt."""
         deal, store = holding.deal, self.store
-        await store.workers.shards(store.files.settle, deal, settle)
+        await store.workers.syncing(store.files.settle, deal, settle)
         receipt = RECEIPT.sign(
             Receipt(
                 deal,
@@ -185,7 +185,7 @@ class HoldingsDriver:
                 await store.workers.journal(store.journal.collect, deal)
                 self.holdings.receive(deal, DealCollected())
                 store.manifests.forget(deal, heads)
-                await store.workers.shards(store.files.delete_deal, deal)
+                await store.workers.syncing(store.files.delete_deal, deal)
 
     async def carry_out(self, holding: DealState, effects: Iterable[Effect]) -> None:
         """Delete what a machine orders deleted, journal first."""
@@ -198,12 +198,12 @@ class HoldingsDriver:
                     )
                     holding.receive(HeadsForgotten(digests, gone))
                     store.manifests.forget(holding.deal, digests)
-                    await store.workers.shards(
+                    await store.workers.syncing(
                         store.files.delete, holding.deal, tuple(gone)
                     )
                 case DropStaged(chunks):
                     holding.receive(StagedDropped(chunks))
-                    await store.workers.shards(
+                    await store.workers.syncing(
                         store.files.drop_staged, holding.deal, chunks
                     )
                 case _:

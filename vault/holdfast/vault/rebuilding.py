@@ -134,7 +134,9 @@ class Rebuilder:
     ) -> bool:
         store = self._driver.store
         try:
-            await store.workers.shards(keep_rebuilt, store.files, holding, lost, shards)
+            await store.workers.syncing(
+                keep_rebuilt, store.files, holding, lost, shards
+            )
             await self._driver.healed(holding.deal, (lost.chunk,))
         except (MalformedUploadError, RefusedError) as error:
             _log.warning("a shard was not rebuilt: %s", error)

@@ -135,7 +135,7 @@ class ShardIntake:
         holding = self._driver.holdings.deals.get(deal)
         if holding is None or store.files.has(deal, shard.chunk):
             # Collected, or settled from another stream, while this one was written.
-            await store.workers.shards(store.files.drop_staged, deal, (shard.chunk,))
+            await store.workers.syncing(store.files.drop_staged, deal, (shard.chunk,))
             return
         staged = ShardStaged(
             shard.chunk, header.length, header.shard_bytes, self._clock.now()
@@ -144,7 +144,7 @@ class ShardIntake:
 
     async def _heal(self, deal: DealId, shard: ArrivedShard) -> None:
         store = self._driver.store
-        await store.workers.shards(keep_verified, store.files, deal, shard)
+        await store.workers.syncing(keep_verified, store.files, deal, shard)
         await self._driver.healed(deal, (shard.chunk,))
 
 

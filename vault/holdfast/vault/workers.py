@@ -1,7 +1,8 @@
 """The threads of the data side: the event loop never waits for a disk or a hash.
 
 The journal has one thread, because one thread uses the database. Audits have
-their own, so that uploads never stand in front of an answer that is due.
+their own, so that uploads never stand in front of an answer that is due; so has
+what waits for the disk, so that downloads do not wait with it.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from holdfast.wire.process import give_back_memory
 T = TypeVar("T")
 
 SHARD_THREADS: Final = 2
+SYNC_THREADS: Final = 2
 SHARDS_BEFORE_REST: Final = 16
 DISK_FULL: Final = "this vault's disk is full; it takes nothing new"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -28,14 +30,19 @@ class Workers:
 
     def __init__(self) -> None:
         self._shards = ThreadPoolExecutor(SHARD_THREADS, "shards")
+        self._syncing = ThreadPoolExecutor(SYNC_THREADS, "syncing")
         self._journal = ThreadPoolExecutor(1, "journal")
         self._audits = ThreadPoolExecutor(1, "audits")
         self._shards_since_rest = 0
 
     def shards(self, call: Callable[..., T], *arguments: object) -> Awaitable[T]:
-        """Run `call` in a thread for shards."""
+        """Run `call` in a thread for hashing, writing and reading shards."""
         self._shards_since_rest += 1
         return self._run(self._shards, call, arguments)
+
+    def syncing(self, call: Callable[..., T], *arguments: object) -> Awaitable[T]:
+        """Run `call` in a thread that may wait for the disk for long."""
+        return self._run(self._syncing, call, arguments)
 
     def journal(self, call: Callable[..., T], *arguments: object) -> Awaitable[T]:
         """Run `call` in the journal's thread, after all that was asked before."""
@@ -53,7 +60,7 @@ class Workers:
 
     def close(self) -> None:
         """Let the threads end what they do."""
-        for pool in (self._shards, self._audits, self._journal):
+        for pool in (self._shards, self._syncing, self._audits, self._journal):
             pool.shutdown(wait=True)
 
     async def _run(
