@@ -13,10 +13,8 @@ import io
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeVar
 
 from holdfast.client.async_file import AsyncFile
@@ -42,7 +40,7 @@ from holdfast.client.object_store import (
 )
 from holdfast.client.pack_journal import PackJournal
 from holdfast.client.profile import Profile
-from holdfast.client.pruning import Prune, forget, prune
+from holdfast.client.pruning import forget
 from holdfast.client.repository import Repository, Update
 from holdfast.client.restore import OnProgress as OnRestore
 from holdfast.client.restore import RestoreJob, RestoreReport, restore
@@ -57,7 +55,9 @@ from holdfast.client.session_values import (
     object_info,
 )
 from holdfast.client.sizing import bytes_below
+from holdfast.client.snapshot_listing import nodes_below
 from holdfast.client.storage import Storage, Work, Written
+from holdfast.client.storage_pruning import prune_storage
 from holdfast.client.upload import Upload
 from holdfast.client.upload_options import (
     UploadOptions,
@@ -121,12 +121,7 @@ class AsyncClient:
         """Return itself."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         """Close."""
         await self.close()
 
@@ -247,7 +242,7 @@ class AsyncClient:
     ) -> tuple[tuple[bytes, Node], ...]:
         """Return (absolute path, node) of everything at and below `path`."""
         repository = await self._repository()
-        return await asyncio.to_thread(_listed, repository, snapshot, path)
+        return await asyncio.to_thread(nodes_below, repository, snapshot, path)
 
     async def restore(
         self,
@@ -299,31 +294,11 @@ class AsyncClient:
 
         Deals that lack a holder now keep theirs until the next prune.
         """
-        return await self._turn_of(self._prune)
-
-    async def _prune(self) -> PruneResult:
-        before = await self._storage.look()
-        lengths = before.lengths()
-
-        async def work(repository: Repository, upload: Upload) -> tuple[Update, Prune]:
-            pruned = await asyncio.to_thread(prune, repository, upload)
-            update = pruned.update
-            garbage = lengths.keys() - repository.needed_chunks()
-            if garbage and not update.change.drops:
-                # Who relies on such chunks must find out before he commits.
-                update = replace(update, change=replace(update.change, drops=True))
-            return update, pruned
-
-        written = await self._storage.write(self._options(), work)
-        needed = written.commit.repository.needed_chunks()
-        gone = frozenset(lengths.keys() - needed)
-        await self._storage.drop(gone, await self._storage.look())
-        await self._refund_quietly()
-        return PruneResult(
-            len(gone),
-            sum(lengths[chunk] for chunk in gone),
-            written.made.plan.rewritten_bytes,
+        result = await self._turn_of(
+            lambda: prune_storage(self._storage, self._options())
         )
+        await self._refund_quietly()
+        return result
 
     # Objects.
 
@@ -419,18 +394,3 @@ class AsyncClient:
                 with contextlib.suppress(HistoryConflictError):
                     return await command()
             return await command()
-
-
-def _listed(
-    repository: Repository, snapshot: str, path: str
-) -> tuple[tuple[bytes, Node], ...]:
-    named = repository.snapshot(snapshot).snapshot
-    place = os.fsencode(path).rstrip(b"/")
-    if place:
-        repository.node(named, place)
-    chosen = select([place]) if place else EVERYTHING
-    return tuple(
-        (where, node)
-        for where, node in repository.walk(named, chosen)
-        if where == place or where.startswith(place + b"/")
-    )

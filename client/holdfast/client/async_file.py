@@ -3,7 +3,6 @@
 import asyncio
 import io
 import os
-from types import TracebackType
 from typing import Self
 
 
@@ -17,12 +16,7 @@ class AsyncFile:
         """Return itself."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         """Close."""
         await self.close()
 
