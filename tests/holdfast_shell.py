@@ -1,9 +1,11 @@
 """The `holdfast` program as its users run it, with a home folder of their own."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,3 +47,21 @@ class Shell:
         assert run.returncode == 0, run.stdout + run.stderr
         document: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
         return document
+
+    @contextlib.contextmanager
+    def network_ends_here(self) -> Iterator[None]:
+        """End the network in this home afterwards, even if the tests are killed.
+
+        A watcher of its own session waits until the pipe to it closes, which the
+        kernel does for a killed process too.
+        """
+        line = f"cat >{os.devnull}; exec '{PROGRAM}' network down --delete"
+        with subprocess.Popen(
+            ["/bin/sh", "-c", line],
+            env=self.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ):
+            yield

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.client.async_client import AsyncClient
+from holdfast.client.core.key_slots import WEAKEST
 from holdfast.client.local_network import LocalNetwork
-from holdfast_shell import Shell
+from holdfast.client.profile import Profile
+from holdfast_shell import PASSPHRASE, Shell
 
 
 @pytest.fixture(scope="session")
@@ -28,16 +31,24 @@ def stranger(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def newcomer(tmp_path: Path, network: LocalNetwork) -> Shell:
-    """Somebody who has a profile, and no tokens."""
+    """Somebody who has a profile, and no tokens; its passphrase is soon checked."""
     shell = Shell(tmp_path / "home")
-    shell.json("init", "--network", network.network_file)
+    file = network.network_file
+    Profile.create(shell.home, file, PASSPHRASE, strength=WEAKEST)
     return shell
 
 
 @pytest.fixture
 def owner(newcomer: Shell) -> Shell:
     """Somebody who has a profile and tokens."""
-    newcomer.json("wallet", "faucet")
+
+    async def take() -> None:
+        profile = Profile.load(newcomer.home)
+        keys = profile.unlock(PASSPHRASE)
+        async with await AsyncClient.connect(profile, keys) as client:
+            await client.faucet()
+
+    asyncio.run(take())
     return newcomer
 
 

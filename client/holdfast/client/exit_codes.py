@@ -3,8 +3,12 @@
 A code is added, never given another meaning.
 """
 
+import errno
 from enum import IntEnum
-from typing import Self
+from typing import Final, Self
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The system's numbers for a full disk."""
 
 
 class ExitCode(IntEnum):

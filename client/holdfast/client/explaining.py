@@ -4,7 +4,6 @@ Errors are told apart by class and by the data they carry, never by their text,
 which says what happened. This is imported only when something failed.
 """
 
-import errno
 import os
 import sys
 import time
@@ -15,10 +14,10 @@ from pathlib import Path
 import click
 
 from holdfast.client.advice import ADVICE
-from holdfast.client.exit_codes import ExitCode
+from holdfast.client.exit_codes import NO_ROOM, ExitCode
 from holdfast.protocol.errors import HoldfastError, ProtocolError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_MAKE_ROOM = "make room there and run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,19 @@ def _expected(error: HoldfastError) -> Explanation:
         if advice is not None:
             kind, code, next_step = advice.kind, advice.code, advice.next_step
             break
+    if _caused_by_full_disk(error):
+        kind, code, next_step = "disk_full", ExitCode.DISK_FULL, _MAKE_ROOM
     kept = getattr(error, "kept", "")
     said = str(error).strip().rstrip(".") or _first_sentence(error)
     return Explanation(kind, code, said, next_step, kept)
+
+
+def _caused_by_full_disk(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _first_sentence(error: HoldfastError) -> str:
@@ -80,13 +89,13 @@ def _of_the_system(error: OSError) -> Explanation:
     place = os.fsdecode(error.filename) if error.filename else ""
     reason = (error.strerror or str(error)).lower()
     what = f"{place}: {reason}" if place else reason
-    if error.errno in _FULL:
+    if error.errno in NO_ROOM:
         disk = f"the disk that holds {place}" if place else "a disk"
         return Explanation(
             "disk_full",
             ExitCode.DISK_FULL,
             f"{disk} is full",
-            "make room there and run the same command again",
+            _MAKE_ROOM,
         )
     if isinstance(error, FileNotFoundError):
         return Explanation(

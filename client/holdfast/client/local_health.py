@@ -5,6 +5,7 @@ directories are known from the files beside them.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,9 +60,10 @@ class LedgerStatus:
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
-    """One vault of a local network; `state` is stopped, silent or serving.
+    """One vault of a local network.
 
-    The figures are what it says of itself, None while it does not serve.
+    `state` is serving, cut off (from the ledger), silent, or stopped. The figures are
+    what the vault says of itself, None while it says nothing.
     """
 
     vault: LocalVault
@@ -113,7 +115,7 @@ async def wait_for_ledger(
 async def wait_until_ready(
     layout: LocalLayout, plan: LocalPlan, programs: LocalPrograms, seconds: float
 ) -> None:
-    """Return when all serve and clients find every vault in the registry.
+    """Return when all serve, follow the ledger, and stand in the registry.
 
     Raises ProgramFailedError when a process ends, NotReadyError after `seconds`.
     """
@@ -121,9 +123,7 @@ async def wait_until_ready(
     async def ready() -> None:
         async with asyncio.TaskGroup() as group:
             for vault in plan.vaults:
-                group.create_task(
-                    _serving(vault.endpoint, layout.certificate(vault).read_bytes())
-                )
+                group.create_task(_following(layout, vault))
         await _registered(NetworkFile.load(layout.ledger_file), plan)
 
     names = (LEDGER, *(vault.name for vault in plan.vaults))
@@ -191,15 +191,23 @@ async def _serving(endpoint: str, certificate: bytes) -> None:
     async with rpc.connect(endpoint, certificate) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         while True:
-            try:
+            with contextlib.suppress(grpc.aio.AioRpcError):
                 reply = await stub.Check(
                     health_pb2.HealthCheckRequest(), timeout=_ASK_SECONDS
                 )
                 if reply.status == health_pb2.HealthCheckResponse.SERVING:
                     return
-            except grpc.aio.AioRpcError:
-                pass
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _following(layout: LocalLayout, vault: LocalVault) -> None:
+    certificate = layout.certificate(vault).read_bytes()
+    await _serving(vault.endpoint, certificate)
+    while True:
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            if (await _describe(vault.endpoint, certificate)).ledger_reachable:
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _registered(file: NetworkFile, plan: LocalPlan) -> None:
@@ -272,7 +280,7 @@ async def _vault_status(
         vault=vault,
         pid=mark.pid,
         directory=directory,
-        state="serving",
+        state="serving" if said.ledger_reachable else "cut off",
         standing=said.standing,
         shards=said.held_shards,
         held_bytes=said.held_bytes,

@@ -67,13 +67,15 @@ class RestoreFailure:
     """What went wrong at a path of the snapshot.
 
     `lost` tells a file or directory that is not restored, or not wholly, from one
-    that only misses an attribute. `chunk` is the one that could not be read.
+    that only misses an attribute. `chunk` is the one that could not be read, `errno`
+    the system's number for what could not be written.
     """
 
     path: bytes
     reason: str
     lost: bool
     chunk: ChunkId | None = None
+    errno: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class _Restore:
             try:
                 self._place(path, numbers[-1][1], node, numbers)
             except OSError as error:
-                self._fail(path, _reason(error), lost=True)
+                self._fail(path, error, lost=True)
             except HoldfastError as error:
                 self._fail(path, str(error), lost=True, chunk=_chunk_of(error))
 
@@ -249,15 +251,15 @@ class _Restore:
             try:
                 self._target.link(link.first, link.directory, link.name)
             except OSError as error:
-                self._fail(link.path, _reason(error), lost=True)
+                self._fail(link.path, error, lost=True)
 
     def finish_directories(self) -> None:
         for path, number, node in reversed(self._directories):
             try:
                 for error in self._target.finish_directory(number, node):
-                    self._fail(path, _reason(error), lost=False)
+                    self._fail(path, error, lost=False)
             except OSError as error:
-                self._fail(path, _reason(error), lost=False)
+                self._fail(path, error, lost=False)
 
     def report(self) -> RestoreReport:
         self._tell()
@@ -275,9 +277,18 @@ class _Restore:
         self._fail(path, reason, lost=True, chunk=_chunk_of(error))
 
     def _fail(
-        self, path: bytes, reason: str, *, lost: bool, chunk: ChunkId | None = None
+        self,
+        path: bytes,
+        reason: str | OSError,
+        *,
+        lost: bool,
+        chunk: ChunkId | None = None,
     ) -> None:
-        self._failures.append(RestoreFailure(path, reason, lost, chunk))
+        number = None
+        if isinstance(reason, OSError):
+            number = reason.errno
+            reason = reason.strerror or str(reason)
+        self._failures.append(RestoreFailure(path, reason, lost, chunk, number))
 
     def _tell(self) -> None:
         self._progress(
@@ -297,10 +308,6 @@ def _triples(flat: Sequence[int]) -> Iterator[tuple[int, int, int]]:
 
 def _is_within(path: bytes, directory: bytes) -> bool:
     return path == directory or path.startswith(directory + b"/")
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 def _chunk_of(error: HoldfastError) -> ChunkId | None:

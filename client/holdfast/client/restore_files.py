@@ -33,7 +33,12 @@ class OnFailure(Protocol):
     """Hears what went wrong at a path."""
 
     def __call__(
-        self, path: bytes, reason: str, *, lost: bool, chunk: ChunkId | None = None
+        self,
+        path: bytes,
+        reason: str | OSError,
+        *,
+        lost: bool,
+        chunk: ChunkId | None = None,
     ) -> None:
         """Take note."""
 
@@ -56,7 +61,7 @@ class OpenFiles:
         try:
             self._descriptor(number)
         except OSError as error:
-            self._give_up(number, error.strerror or str(error))
+            self._give_up(number, error)
             return
         self._finish(number)
 
@@ -69,7 +74,7 @@ class OpenFiles:
                 _write_sparsely(self._descriptor(number), offset, data)
                 self.bytes_written += len(data)
         except OSError as error:
-            self._give_up(number, error.strerror or str(error))
+            self._give_up(number, error)
         if not file.pieces_left:
             self._finish(number)
 
@@ -107,16 +112,16 @@ class OpenFiles:
         try:
             descriptor = self._descriptor(number)
             for error in self._target.finish_file(descriptor, file.node):
-                self._fail(file.path, error.strerror or str(error), lost=False)
+                self._fail(file.path, error, lost=False)
             os.close(self._open.pop(number))
         except OSError as error:
-            self._give_up(number, error.strerror or str(error))
+            self._give_up(number, error)
         self.files_done += not file.failed
 
     def _give_up(
         self,
         number: int,
-        reason: str,
+        reason: str | OSError,
         *,
         chunk: ChunkId | None = None,
         keep: bool = False,
@@ -133,7 +138,7 @@ class OpenFiles:
             if file.created:
                 self._target.unlink(file.directory, file.node.name)
         except OSError as error:
-            self._fail(file.path, error.strerror or str(error), lost=True)
+            self._fail(file.path, error, lost=True)
         file.created = False
 
     def _descriptor(self, number: int) -> int:

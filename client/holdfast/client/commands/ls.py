@@ -30,7 +30,7 @@ _TYPES = {
 @click.option("--long", "-l", "long", is_flag=True, help="Modes, sizes and times too.")
 @pass_invocation
 def command(invocation: Invocation, *, snapshot: str, path: str, long: bool) -> None:
-    """List what SNAPSHOT holds below PATH, an absolute path.
+    """List what SNAPSHOT holds at and below PATH.
 
     SNAPSHOT is the start of an id, or "latest", which is also the default. In JSON
     each file is a line.
@@ -38,7 +38,7 @@ def command(invocation: Invocation, *, snapshot: str, path: str, long: bool) -> 
     output = invocation.output
     count = 0
     with invocation.client() as client:
-        for where, node in client.ls(snapshot, path):
+        for where, node in client.ls(snapshot, os.path.abspath(path)):  # noqa: PTH100
             name = os.fsdecode(where)
             output.say(f"{_details(node)}  {name}" if long else name)
             output.event("file", **_document(name, node))

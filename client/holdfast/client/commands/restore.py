@@ -9,7 +9,7 @@ import click
 
 from holdfast.client import wording
 from holdfast.client.command_line import Command
-from holdfast.client.exit_codes import ExitCode
+from holdfast.client.exit_codes import NO_ROOM, ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 from holdfast.client.progress import Meter
 
@@ -32,7 +32,7 @@ _FAILURES_SHOWN = 20
 def command(
     invocation: Invocation, *, snapshot: str, paths: tuple[str, ...], target: Path
 ) -> int:
-    """Restore SNAPSHOT, or only some absolute PATHs of it, below --target.
+    """Restore SNAPSHOT, or only some PATHs of it, below --target.
 
     SNAPSHOT is the start of an id, or "latest". Files keep their whole path below the
     target, with modes and times. Any k of a deal's n vaults are enough.
@@ -45,9 +45,16 @@ def command(
                 invocation.kept = f"what is restored so far, in {target}"
             _show(meter, progress)
 
-        report = client.restore(snapshot, target, paths=paths, progress=tell)
+        chosen = [os.path.abspath(path) for path in paths]  # noqa: PTH100 # of bytes, too
+        report = client.restore(snapshot, target, paths=chosen, progress=tell)
     _report(invocation, report, target, time.monotonic() - started)
-    return ExitCode.OK if report.complete else ExitCode.FILES_NOT_RESTORED
+    if report.complete:
+        return ExitCode.OK
+    return ExitCode.DISK_FULL if _disk_full(report) else ExitCode.FILES_NOT_RESTORED
+
+
+def _disk_full(report: "RestoreReport") -> bool:
+    return any(failure.errno in NO_ROOM for failure in report.failures)
 
 
 def _show(meter: Meter, progress: "RestoreProgress") -> None:
@@ -70,10 +77,11 @@ def _report(
     if len(report.failures) > _FAILURES_SHOWN:
         output.warn(f"  … and {len(report.failures) - _FAILURES_SHOWN} more")
     if lost:
-        output.warn(
-            f"  {wording.count(len(lost), 'path')} could not be restored; run the same "
-            "command again when more vaults are back"
+        when = (
+            "when there is room" if _disk_full(report) else "when more vaults are back"
         )
+        what = wording.count(len(lost), "path")
+        output.warn(f"  {what} could not be restored; run the same command {when}")
     output.result(
         {
             "target": target,
