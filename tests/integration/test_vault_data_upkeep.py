@@ -4,6 +4,9 @@ import asyncio
 import random
 from pathlib import Path
 
+import grpc
+import pytest
+
 from holdfast.protocol import merkle
 from holdfast.protocol.chunk import EncodedChunk, chunk_id
 from holdfast.protocol.receipt import FULL_RECEIPT
@@ -137,3 +140,21 @@ def malformed(chunk: EncodedChunk) -> EncodedChunk:
     roots = tuple(merkle.data_root(shard) for shard in shards)
     identity = chunk_id(chunk.header, merkle.root(roots))
     return EncodedChunk(identity, chunk.header, shards, roots)
+
+
+def test_a_shard_that_is_here_is_confirmed_even_without_room(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path, 1, quota=40_000) as world:
+            deal = world.open_deal(k=1)
+            owner = DealOwner(world, deal)
+            chunk = a_chunk(DICE.randbytes(30_000), deal)
+            await owner.upload(chunk)
+            await owner.lines[0].store(chunk)
+            assert world.vaults[0].data.figures().staged_bytes == 0
+            another = a_chunk(DICE.randbytes(30_000), deal)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await owner.lines[0].store(another)
+            assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert world.vaults[0].data.figures().staged_bytes == 0
+
+    asyncio.run(story())

@@ -284,14 +284,13 @@ def test_too_many_unacknowledged_heads_are_refused() -> None:
 
 
 def offered(**facts: object) -> ShardOffered:
-    event = ShardOffered(CHUNKS[0], 1_000, False, 10_000, 10_000)
+    event = ShardOffered(CHUNKS[0], 1_000, 10_000, 10_000)
     return replace(event, **facts)  # type: ignore[arg-type] # fields by name
 
 
 def test_shards_are_taken_while_there_is_room() -> None:
     state = a_state()
     assert state.receive(offered()) == [TakeShard()]
-    assert state.receive(offered(durable=True)) == [HaveShard()]
     for full in (
         {"room": 999},
         {"capacity": 499},
@@ -303,7 +302,7 @@ def test_shards_are_taken_while_there_is_room() -> None:
     state.receive(ShardStaged(CHUNKS[0], 4_000, 1_000, 0.0))
     assert state.receive(offered(room=0)) == [HaveShard()]
     state.receive(ShardsDamaged({CHUNKS[0]: None}))
-    assert state.receive(offered(durable=True, room=0)) == [HealShard()]
+    assert state.receive(offered(room=0)) == [HealShard()]
 
 
 def test_a_deal_stages_no_more_than_so_many_shards() -> None:

@@ -12,6 +12,7 @@ from holdfast.vault.core.holding_events import (
     Effect,
     HaveShard,
     HealShard,
+    Refuse,
     ShardOffered,
     ShardStaged,
 )
@@ -80,15 +81,14 @@ class ShardIntake:
             raise RefusedError(Refusal.INVALID, text)
         if start.first or start.range_path or start.body_bytes != header.shard_bytes:
             raise RefusedError(Refusal.INVALID, "only whole shards are stored")
-        files = self._driver.store.files
         offered = ShardOffered(
-            start.chunk,
-            header.shard_bytes,
-            files.has(deal.id, start.chunk),
-            deal.capacity,
-            self._driver.room(),
+            start.chunk, header.shard_bytes, deal.capacity, self._driver.room()
         )
-        order = only(holding.receive(offered))
+        (order,) = holding.receive(offered)
+        files = self._driver.store.files
+        if isinstance(order, Refuse) and files.has(deal.id, start.chunk):
+            order = HaveShard()  # no room is needed for what is here
+        only([order])
         parts = await self._read_body(start, stream)
         return order, ArrivedShard(start.chunk, start.proof, parts)
 
@@ -129,18 +129,14 @@ class ShardIntake:
         header, store = shard.proof.header, self._driver.store
         self._driver.arriving_bytes += header.shard_bytes
         try:
-            await store.workers.shards(stage_verified, store.files, deal, shard)
+            new = await store.workers.shards(stage_verified, store.files, deal, shard)
         finally:
             self._driver.arriving_bytes -= header.shard_bytes
         holding = self._driver.holdings.deals.get(deal)
-        if holding is None or store.files.has(deal, shard.chunk):
-            # Collected, or settled from another stream, while this one was written.
-            await store.workers.syncing(store.files.drop_staged, deal, (shard.chunk,))
-            return
-        staged = ShardStaged(
-            shard.chunk, header.length, header.shard_bytes, self._clock.now()
-        )
-        holding.receive(staged)
+        if new and holding:
+            now = self._clock.now()
+            staged = ShardStaged(shard.chunk, header.length, header.shard_bytes, now)
+            holding.receive(staged)
 
     async def _heal(self, deal: DealId, shard: ArrivedShard) -> None:
         store = self._driver.store
@@ -148,13 +144,20 @@ class ShardIntake:
         await self._driver.healed(deal, (shard.chunk,))
 
 
-def stage_verified(files: ShardFiles, deal: DealId, shard: ArrivedShard) -> None:
-    """Stage a shard if it is its chunk's; raises ChunkMismatchError, OSError."""
+def stage_verified(files: ShardFiles, deal: DealId, shard: ArrivedShard) -> bool:
+    """Stage a shard unless it is in place already; tell whether it was staged.
+
+    Raises ChunkMismatchError if it is not its chunk's, OSError.
+    """
     verified_hashes(shard.chunk, shard.proof, shard.parts)
+    if files.has(deal, shard.chunk):
+        return False
     files.stage(deal, shard.chunk, shard.proof, shard.parts)
+    return True
 
 
 def keep_verified(files: ShardFiles, deal: DealId, shard: ArrivedShard) -> None:
-    """Keep a shard durably if it is its chunk's; raises as `stage_verified`."""
-    stage_verified(files, deal, shard)
+    """Keep a shard durably, over a damaged one; raises as `stage_verified`."""
+    verified_hashes(shard.chunk, shard.proof, shard.parts)
+    files.stage(deal, shard.chunk, shard.proof, shard.parts)
     files.settle(deal, (shard.chunk,))

@@ -40,7 +40,7 @@ def judge_shard(holding: DealHolding, event: ShardOffered) -> Effect:
     """Say whether a shard is taken, here already, healing, or has no room."""
     if event.chunk in holding.missing:
         return HealShard()
-    if event.durable or event.chunk in holding.staged:
+    if event.chunk in holding.staged:
         return HaveShard()
     staged = holding.staged_bytes
     if (

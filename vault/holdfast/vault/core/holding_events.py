@@ -35,14 +35,10 @@ class Countersigned:
 
 @dataclass(frozen=True, slots=True)
 class ShardOffered:
-    """Somebody who may write wants to send a shard; `room` is what the vault has.
-
-    `durable` says that the shard's file is in its final place already.
-    """
+    """Somebody who may write wants to send a shard; `room` is what the vault has."""
 
     chunk: ChunkId
     shard_bytes: int
-    durable: bool
     capacity: int
     room: int
 
