@@ -32,9 +32,7 @@ def test_without_a_profile_the_way_to_one_is_told(stranger: Shell, tree: Path) -
 def test_a_wrong_passphrase_is_called_so(newcomer: Shell) -> None:
     newcomer.variables["HOLDFAST_PASSPHRASE"] = "wrong horse"
     run = newcomer.run("snapshots")
-    assert_told(
-        run, ExitCode.WRONG_PASSPHRASE, what="passphrase", step="holdfast recover"
-    )
+    assert_told(run, ExitCode.WRONG_PASSPHRASE, what="passphrase", step="recover")
 
 
 def test_where_nobody_can_be_asked_for_the_passphrase_the_ways_are_told(

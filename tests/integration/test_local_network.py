@@ -140,6 +140,22 @@ def test_a_vault_that_ends_while_it_is_waited_for_is_reported_with_its_log(
     assert asyncio.run(network.start_vault("02")) == (second, True)
 
 
+def test_what_a_killed_command_left_half_made_is_made_again_and_deleted_at_the_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ledger.new").mkdir()
+    (tmp_path / "ledger.new" / "ledger.db").write_bytes(b"torn")
+    (tmp_path / "vaults" / "01").mkdir(parents=True)
+    (tmp_path / "vaults" / "01" / "vault.toml").write_text("torn")
+    (tmp_path / "letter").write_text("not the network's")
+    network = LocalNetwork(tmp_path, tied=True)
+    try:
+        assert asyncio.run(network.up(1, EPOCH_SECONDS)).healthy
+    finally:
+        network.down(delete=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter"]
+
+
 def test_where_no_network_was_made_there_is_nothing_to_look_at_or_end(
     tmp_path: Path,
 ) -> None:

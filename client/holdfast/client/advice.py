@@ -24,9 +24,7 @@ _FAUCET: Final = (
     "`holdfast wallet faucet` gives tokens in a development network; elsewhere "
     "transfer some to `holdfast wallet address`"
 )
-_OTHER_WAY: Final = (
-    "try again; if the passphrase is lost, `holdfast recover` takes the 24 words"
-)
+_OTHER_WAY: Final = "`holdfast --home OTHER recover` makes a profile from the phrase"
 _LOGS: Final = "look into the log it names, then run `holdfast network up` again"
 
 ADVICE: Final = {

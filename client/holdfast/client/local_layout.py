@@ -8,7 +8,9 @@ DIR/processes/*.json  which process is which
 DIR/logs/*.jsonl      what each process had to say
 """
 
+import contextlib
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -67,6 +69,11 @@ class LocalLayout:
     def ledger(self) -> Path:
         """The ledger's directory."""
         return self.directory / "ledger"
+
+    @property
+    def half_made_ledger(self) -> Path:
+        """The ledger's directory until it is complete."""
+        return self.directory / "ledger.new"
 
     @property
     def ledger_file(self) -> Path:
@@ -134,6 +141,15 @@ class LocalLayout:
     def forget_mark(self, name: str) -> None:
         """Forget the process of this name: it has ended."""
         self._mark(name).unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Delete all of the network; other files in its directory stay."""
+        for name in ("vaults", "ledger", "ledger.new", "processes", "logs"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+        for path in (self.network_file, self._plan, self.lock):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
 
     @property
     def _plan(self) -> Path:

@@ -157,7 +157,7 @@ class LocalNetwork:
                 self.programs.stop(name)
             ended += self.programs.stop(LEDGER)
             if delete:
-                shutil.rmtree(self.layout.directory)
+                self.layout.delete()
         return ended
 
     @contextlib.contextmanager
@@ -179,15 +179,18 @@ class LocalNetwork:
         if self.layout.exists():
             plan = self.layout.load_plan()
         else:
-            plan = await self._make_ledger(
+            plan = LocalPlan(
                 epoch_seconds or EPOCH_SECONDS_DEFAULT,
                 quota_bytes or QUOTA_BYTES_DEFAULT,
             )
+            self.layout.save_plan(plan)
         if epoch_seconds not in {None, plan.epoch_seconds}:
             raise LocalNetworkError(
                 f"the network in {self.layout.directory} has epochs of "
                 f"{plan.epoch_seconds} s for good"
             )
+        if not self.layout.ledger.exists():
+            await self._make_ledger(plan)
         self.programs.start(LEDGER)
         await wait_for_ledger(self.layout, self.programs, READY_SECONDS)
         wanted = vaults or len(plan.vaults) or VAULTS_DEFAULT
@@ -196,16 +199,18 @@ class LocalNetwork:
             plan = await self._add_vaults(plan, wanted if plan.vaults else 1)
         return plan
 
-    async def _make_ledger(self, epoch_seconds: int, quota_bytes: int) -> LocalPlan:
-        self._tell(f"making a ledger with epochs of {epoch_seconds} s")
+    async def _make_ledger(self, plan: LocalPlan) -> None:
+        self._tell(f"making a ledger with epochs of {plan.epoch_seconds} s")
+        # Under its own name it is whole; a command that was killed leaves the other.
+        half_made = self.layout.half_made_ledger
+        if half_made.exists():
+            shutil.rmtree(half_made)
         await run_once(
-            *("holdfast-ledger", "init", "--dir", str(self.layout.ledger)),
+            *("holdfast-ledger", "init", "--dir", str(half_made)),
             *("--name", "local", "--development"),
-            *("--epoch-seconds", str(epoch_seconds)),
+            *("--epoch-seconds", str(plan.epoch_seconds)),
         )
-        plan = LocalPlan(epoch_seconds, quota_bytes)
-        self.layout.save_plan(plan)
-        return plan
+        half_made.rename(self.layout.ledger)
 
     async def _add_vaults(self, plan: LocalPlan, wanted: int) -> LocalPlan:
         numbers = range(len(plan.vaults) + 1, wanted + 1)

@@ -105,7 +105,7 @@ def start_vault(invocation: Invocation, *, vault: str, directory: Path | None) -
 def down(invocation: Invocation, *, delete: bool, directory: Path | None) -> None:
     """Stop every process; `up` starts them again from the same directory."""
     ended = _network(invocation, directory).down(delete=delete)
-    deleted = ", its directory deleted" if delete else ""
+    deleted = ", and all that they stored deleted" if delete else ""
     invocation.output.say(
         f"{wording.count(ended, 'process', 'processes')} ended{deleted}"
     )

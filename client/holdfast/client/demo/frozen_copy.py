@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 BYTES_MAX: Final = 300 << 20
+_PROJECT: Final = 'name = "holdfast"'
 _LEFT_OUT: Final = frozenset(
     {".git", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 )
@@ -24,11 +25,13 @@ class FrozenCopy:
 
 
 def default_source() -> Path:
-    """Return the project's tree, or where Holdfast is installed without one."""
-    for parent in Path(__file__).resolve().parents:
-        if (parent / "pyproject.toml").is_file():
+    """Return the project's tree, or else the packages that Holdfast is among."""
+    here = Path(__file__).resolve()
+    for parent in here.parents:
+        project = parent / "pyproject.toml"
+        if project.is_file() and _PROJECT in project.read_text("utf-8"):
             return parent
-    return Path(__file__).resolve().parents[2]
+    return here.parents[3]
 
 
 def freeze(source: Path, target: Path, bytes_max: int = BYTES_MAX) -> FrozenCopy:
