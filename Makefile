@@ -18,6 +18,7 @@ check: venv
 
 bench: venv
 	$(BIN)/python benchmarks/idle.py
+	$(BIN)/python benchmarks/transfer.py
 
 wire: venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
