@@ -14,7 +14,7 @@ from holdfast.client.profile import Profile
 from holdfast_shell import PASSPHRASE, Shell
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
     """Nine vaults: the fewest among which a deal of eight finds its holders."""
     made = LocalNetwork(tmp_path_factory.mktemp("network") / "n", tied=True)
