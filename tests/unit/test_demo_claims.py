@@ -89,13 +89,12 @@ def test_a_charge_that_is_not_what_was_earned_makes_a_claim_untrue() -> None:
 
 
 def test_a_page_is_true_only_with_claims_and_without_an_untrue_one() -> None:
-    told = page()
-    assert not told.all_true
-    told.claim("one and one are two", True)
-    assert told.all_true
-    told.claim("one and one are three", False)
-    assert not told.all_true
-    assert told.document()["all_true"] is False
+    told = [page(), page(), page()]
+    for each in told[1:]:
+        each.claim("one and one are two", True)
+    told[2].claim("one and one are three", False)
+    assert [each.all_true for each in told] == [False, True, False]
+    assert told[2].document()["all_true"] is False
 
 
 def test_an_untrue_claim_is_seen_on_the_page() -> None:
