@@ -5,7 +5,8 @@ little. One thread at a time uses the journal.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -75,8 +76,8 @@ class AuditJournal:
                 )
         if version not in {0, VERSION}:
             raise JournalError(f"{path} has version {version}, not {VERSION}")
-        roots = self._rows("SELECT root, heads IS NOT NULL FROM entries")
-        self._roots: dict[bytes, bool] = {root: bool(heads) for root, heads in roots}
+        self._roots: dict[bytes, bool] = {}
+        self._learn_roots()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -84,16 +85,9 @@ class AuditJournal:
 
     def save(self, batch: Iterable[Saved]) -> None:
         """Make everything in the batch durable, or nothing; raises JournalError."""
-        with translated():
-            self._sql.execute("BEGIN IMMEDIATE")
-            try:
-                for saved in batch:
-                    self._save(saved)
-                self._sql.execute("COMMIT")
-            except BaseException:
-                if self._sql.in_transaction:
-                    self._sql.execute("ROLLBACK")
-                raise
+        with self._transaction():
+            for saved in batch:
+                self._save(saved)
 
     def restore(self) -> Restored:
         """Return what was saved."""
@@ -150,9 +144,8 @@ class AuditJournal:
     def prune(self, epoch: int, settled_epochs: int) -> None:
         """Drop what is too old at `epoch`; epochs before `settled_epochs` are paid."""
         old, period = epoch - KEPT_EPOCHS, self._params.period_of(epoch)
-        with translated():
+        with self._transaction():
             run = self._sql.execute
-            run("BEGIN IMMEDIATE")
             unpaid = max(min(old, settled_epochs), epoch - KEPT_EPOCHS_MAX)
             run("DELETE FROM checkpoints WHERE epoch < ? - 8", (unpaid,))
             run("DELETE FROM votes WHERE epoch < ? - 2", (epoch,))
@@ -168,7 +161,22 @@ class AuditJournal:
                 "DELETE FROM entries WHERE root NOT IN (SELECT root FROM checkpoints"
                 " UNION SELECT root FROM acknowledged UNION SELECT root FROM collected)"
             )
-            run("COMMIT")
+        self._learn_roots()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with translated():
+            self._sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._sql.execute("COMMIT")
+            except BaseException:
+                if self._sql.in_transaction:
+                    self._sql.execute("ROLLBACK")
+                self._learn_roots()
+                raise
+
+    def _learn_roots(self) -> None:
         roots = self._rows("SELECT root, heads IS NOT NULL FROM entries")
         self._roots = {root: bool(heads) for root, heads in roots}
 
