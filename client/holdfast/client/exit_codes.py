@@ -40,4 +40,4 @@ class ExitCode(IntEnum):
     NETWORK_FAILED = 20, "the network on this machine is down, or a process ended"
     UNTRUE = 21, "a check failed: the demo, a comparison, or the ledger's journal"
     INTERNAL = 70, "a bug in Holdfast; the error names the log file with its trace"
-    INTERRUPTED = 130, "stopped from the keyboard"
+    INTERRUPTED = 130, "stopped before the end, from the keyboard or by a signal"

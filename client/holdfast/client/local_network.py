@@ -41,6 +41,7 @@ QUOTA_BYTES_DEFAULT: Final = 10 * GIB
 READY_SECONDS: Final = 120.0
 _SEEDS: Final = 3
 _AT_ONCE: Final = 4
+_NUMBER_DIGITS_MAX: Final = 3
 
 Tell = Callable[[str], None]
 
@@ -123,7 +124,8 @@ class LocalNetwork:
         """Return the vault whose id or number this is, or raise VaultUnknownError."""
         wanted = prefix.lower()
         vaults = self.plan().vaults
-        exact = [vault for vault in vaults if wanted == f"{vault.number:02}"]
+        short = wanted.isdecimal() and len(wanted) <= _NUMBER_DIGITS_MAX
+        exact = [vault for vault in vaults if short and vault.number == int(wanted)]
         found = exact or [v for v in vaults if wanted and v.vault.startswith(wanted)]
         if len(found) != 1:
             count = f"{len(found)} vaults have" if found else "no vault has"

@@ -3,8 +3,6 @@
 Commands are imported only when they run; `holdfast --help` imports none.
 """
 
-import errno
-import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -59,7 +57,10 @@ def holdfast() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; nothing is ever raised."""
+    """Run the command line and return its exit code.
+
+    Raises only SystemExit, from click when whoever read the output went away.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         # A file's odd name must not end the command that lists it.
@@ -74,10 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _usage(error, words)
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(invocation)
-    except BrokenPipeError:
-        # Whoever read our output has gone; what was asked for is nobody's concern.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except Exception as error:  # noqa: BLE001 # the border: no user sees a traceback
         return _failed(error, invocation)
     return int(code or ExitCode.OK)
@@ -106,8 +103,6 @@ def _failed(error: Exception, invocation: Invocation) -> int:
     # Imported only now: it knows the errors of every part.
     from holdfast.client.explaining import explain  # noqa: PLC0415
 
-    if isinstance(error, OSError) and error.errno == errno.EPIPE:
-        return ExitCode.OK
     explained = explain(error, invocation.home)
     invocation.output.error(
         explained.what,

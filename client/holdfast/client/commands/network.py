@@ -77,7 +77,7 @@ def status(invocation: Invocation, *, directory: Path | None) -> int:
 def stop_vault(
     invocation: Invocation, *, vault: str, kill: bool, directory: Path | None
 ) -> None:
-    """Stop one vault: VAULT is the start of its id, or its number."""
+    """Stop one vault: VAULT is its number, or the start of its id."""
     stopped, ran = _network(invocation, directory).stop_vault(vault, kill=kill)
     how = "killed" if kill else "stopped"
     done = how if ran else "was not running"
@@ -90,7 +90,7 @@ def stop_vault(
 @directory_option
 @pass_invocation
 def start_vault(invocation: Invocation, *, vault: str, directory: Path | None) -> None:
-    """Start one vault again: VAULT is the start of its id, or its number."""
+    """Start one vault again: VAULT is its number, or the start of its id."""
     network = _network(invocation, directory)
     serving, started = asyncio.run(network.start_vault(vault))
     done = "serves again" if started else "is running already"
