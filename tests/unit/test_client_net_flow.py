@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from holdfast.client.core.errors import ChunkUnavailableError
-from holdfast.client.deal_book import DealBook
+from holdfast.client.deal_book import DealBook, Terms
+from holdfast.client.deal_footing import footing_of
 from holdfast.client.download import Download, TooFewHoldersError
+from holdfast.client.network_errors import StateMovedError
 from holdfast.client.upload import Upload
+from holdfast.ledger.core.operations import Operation
+from holdfast.ledger.errors import LedgerUnreachableError
+from holdfast.ledger.port import Applied, LedgerAccount
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.units import KIB, MIB, ChunkId
+from holdfast.protocol.units import KIB, MIB, AccountId, ChunkId
 from small_market import PATIENT, Market, market
 
 MEMO = b"\5" * 256
@@ -213,5 +218,90 @@ def test_a_deal_grows_with_the_upload(tmp_path: Path) -> None:
             (known,) = await book.deals()
             assert known.id == deal.id
             assert known.capacity >= 80 * MIB
+
+    asyncio.run(story())
+
+
+def test_a_memo_that_nobody_told_us_of_stops_a_commit(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with market(tmp_path) as place, place.client() as book:
+            await stored(place, book, payloads(1))
+            async with Upload(book, place.options()) as upload:
+                await send(upload, payloads(1))
+                with pytest.raises(StateMovedError):
+                    await upload.commit(b"\6" * 256, [EMPTY])
+                await upload.commit(b"\6" * 256, [EMPTY, MEMO])
+
+    asyncio.run(story())
+
+
+class Forgetful:
+    """An account whose ledger does what it is told, and does not get to say so."""
+
+    def __init__(self, account: LedgerAccount) -> None:
+        self._account = account
+        self.fails = True
+
+    @property
+    def id(self) -> AccountId:
+        return self._account.id
+
+    async def submit(self, operation: Operation) -> Applied:
+        applied = await self._account.submit(operation)
+        if self.fails:
+            raise LedgerUnreachableError("127.0.0.1:1")
+        return applied
+
+
+def test_a_deal_whose_opening_was_not_heard_of_is_not_opened_twice(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with market(tmp_path) as place:
+            terms = Terms(2, 4, MIB, 500)
+            async with place.client() as book:
+                forgetful = Forgetful(book.account)
+                book.account = forgetful
+                with pytest.raises(LedgerUnreachableError):
+                    await book.open(terms)
+            async with place.client() as book:
+                deal = await book.open(terms)
+                assert [each.id for each in await book.deals()] == [deal.id]
+                another = await book.open(terms)
+                assert another.id != deal.id
+
+    asyncio.run(story())
+
+
+def test_a_head_that_all_signed_is_made_safe_before_anything_new(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with market(tmp_path) as place, place.client() as book:
+            signed: list[str] = []
+            all_signed = asyncio.Event()
+
+            def count(call: str) -> None:
+                signed.extend([call] if call == "countersigned" else [])
+                if len(signed) == 4:
+                    all_signed.set()
+
+            for vault in place.vaults:
+                vault.faults.refuses_full_receipts = True
+                vault.on_call = count
+            async with Upload(book, place.options(limits=PATIENT)) as upload:
+                await send(upload, payloads(1))
+                commit = asyncio.ensure_future(upload.commit(MEMO, [EMPTY]))
+                run = await upload.ready()
+                await all_signed.wait()
+                commit.cancel()
+            for vault in place.vaults:
+                vault.faults.refuses_full_receipts = False
+            footing = await footing_of(book, run.deal)
+            assert footing.memo == MEMO
+            for vault in place.holders(run.deal.id):
+                full = vault.held[run.deal.id].full
+                assert full is not None
+                assert full.head == footing.acknowledged
 
     asyncio.run(story())

@@ -225,6 +225,22 @@ def test_a_wrong_receipt_leaves_its_holder_behind() -> None:
     assert of(world, DealAbandoned)
 
 
+def test_a_receipt_in_anothers_name_leaves_its_holder_behind() -> None:
+    world = opened(1)
+    world.tell(FlushWanted(MEMO, frozenset(), world.now))
+    while not of(world, ProposeHead):
+        world.happen(0)
+    (first, *_) = of(world, ProposeHead)
+    assert isinstance(first, ProposeHead)
+    receipt = world.holders[first.index].judge(first.proposal)
+    assert isinstance(receipt, Signed)
+    another = (first.index + 1) % N
+    world.tell(ReceiptCame(another, receipt, world.now))
+    (end,) = of(world, DealAbandoned)
+    assert isinstance(end, DealAbandoned)
+    assert [left.index for left in end.left_behind] == [another]
+
+
 def test_a_holder_that_lost_older_shards_is_left_behind() -> None:
     world = opened(1)
     world.tell(FlushWanted(MEMO, frozenset(), world.now))
