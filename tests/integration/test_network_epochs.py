@@ -17,7 +17,10 @@ from holdfast.client.local_layout import LocalVault
 from holdfast.client.local_network import LocalNetwork
 from holdfast.client.network_directory import NetworkDirectory, Seed
 from holdfast.client.programs import program
-from holdfast.client.upload import Upload, UploadOptions
+from holdfast.client.upload import Upload
+from holdfast.client.upload_options import (
+    UploadOptions,
+)
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet
 from holdfast.ledger.core.values import Listing, RegisteredVault
@@ -248,9 +251,12 @@ def test_who_leaves_gets_the_stake_back_when_nothing_is_owed(
 
         await until(withdrawn)
         assert (await row()).stake == 0
-        status = await described(network, idle)
-        assert status.said
-        assert status.said.standing == "withdrawn"
+
+        async def told() -> bool:
+            said = (await described(network, idle)).said
+            return said is not None and said.standing == "withdrawn"
+
+        await until(told)
 
     asyncio.run(story())
 
