@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -83,5 +84,24 @@ def test_a_backup_that_died_is_done_by_the_next_one(
             assert len(deals) == 1
         inside = tmp_path / "target" / source.relative_to("/")
         assert listing(inside) == listing(source)
+
+    asyncio.run(story())
+
+
+def test_what_was_acknowledged_is_known_again_although_files_changed(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", count=20, size=900_000)
+        home = tmp_path / "one"
+        async with market(tmp_path, 8) as place:
+            await backup_until(place, home, source, 90)
+            # It comes first, so that everything behind it is packed otherwise.
+            (source / "a new file").write_bytes(os.urandom(900_000))
+            assert await backup_until(place, home, source, None)
+            async with client(place, tmp_path / "two") as two:
+                (deal,) = await two.deals()
+                assert (await two.restore("latest", tmp_path / "target")).complete
+        assert deal.held_bytes < 1.15 * 21 * 900_000 / 4
 
     asyncio.run(story())

@@ -1,6 +1,7 @@
 """The SDK against vaults in this process."""
 
 import asyncio
+import io
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +17,9 @@ from holdfast.client.network_errors import (
     BalanceShortError,
     TooFewVaultsError,
 )
+from holdfast.client.object_store import put_object
+from holdfast.client.repository import Repository, Update
+from holdfast.client.upload import Upload
 from holdfast.protocol.units import MIB
 from sdk_on_market import client, files
 from small_market import OWNER, market
@@ -221,5 +225,40 @@ def test_with_too_few_holders_of_the_only_deal_a_newcomer_is_told_who_is_missing
             assert (raised.value.needed, raised.value.came) == (4, 3)
             missing = {vault for vault, _ in raised.value.missing}
             assert missing == {vault.vault for vault in place.vaults[:5]}
+
+    asyncio.run(story())
+
+
+def test_a_prune_while_another_client_uploads_makes_that_one_start_again(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        data = os.urandom(300_000)
+        tries = 0
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+            client(place, tmp_path / "two") as two,
+        ):
+
+            async def work(
+                repository: Repository, upload: Upload
+            ) -> tuple[Update, None]:
+                nonlocal tries
+                tries += 1
+                source = io.BytesIO(data)
+                update = await asyncio.to_thread(
+                    put_object, repository, "name", source, upload, time_ns=1
+                )
+                if tries == 1:
+                    run = await upload.ready()
+                    await run.flush(run.machine.footing.memo, frozenset())
+                    assert (await two.prune()).chunks_dropped == 1
+                return update, None
+
+            await two.put("other", b"so that there is a state to prune")
+            await one._write(one._options(), work)
+            assert tries == 2
+            assert await one.get("name") == data
 
     asyncio.run(story())

@@ -1,5 +1,7 @@
 """The upload machine: tables of single steps, and stories that Hypothesis makes up."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,11 +44,13 @@ from holdfast.protocol.manifest import (
     ManifestChange,
     next_head,
 )
+from holdfast.protocol.receipt import RECEIPT
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import ChunkId
 from upload_world import (
     DEAL,
     IDENTITIES,
+    KEYS,
     NETWORK,
     PAIR,
     K,
@@ -225,7 +229,7 @@ def test_a_wrong_receipt_leaves_its_holder_behind() -> None:
     assert of(world, DealAbandoned)
 
 
-def test_a_receipt_in_anothers_name_leaves_its_holder_behind() -> None:
+def test_a_receipt_for_anothers_index_leaves_its_holder_behind() -> None:
     world = opened(1)
     world.tell(FlushWanted(MEMO, frozenset(), world.now))
     while not of(world, ProposeHead):
@@ -234,11 +238,12 @@ def test_a_receipt_in_anothers_name_leaves_its_holder_behind() -> None:
     assert isinstance(first, ProposeHead)
     receipt = world.holders[first.index].judge(first.proposal)
     assert isinstance(receipt, Signed)
-    another = (first.index + 1) % N
-    world.tell(ReceiptCame(another, receipt, world.now))
+    wrong = replace(receipt.value, index=(first.index + 1) % N)
+    signed = RECEIPT.sign(wrong, NETWORK, KEYS[first.index].identity)
+    world.tell(ReceiptCame(first.index, signed, world.now))
     (end,) = of(world, DealAbandoned)
     assert isinstance(end, DealAbandoned)
-    assert [left.index for left in end.left_behind] == [another]
+    assert [left.index for left in end.left_behind] == [first.index]
 
 
 def test_a_holder_that_lost_older_shards_is_left_behind() -> None:
