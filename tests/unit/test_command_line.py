@@ -18,6 +18,12 @@ from holdfast.client.output import Output, table_lines
 from holdfast.protocol.errors import DecodingError, HoldfastError
 
 
+@pytest.fixture(autouse=True)
+def home_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong here must not be logged in the home of whoever runs the tests."""
+    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
+
+
 def test_every_command_of_the_table_exists_and_says_what_the_table_says() -> None:
     assert isinstance(holdfast, LazyGroup)
     for section in SECTIONS.values():
