@@ -212,7 +212,7 @@ class _Calls(vault_pb2_grpc.VaultServicer):
 
     async def Describe(self, request: Any, context: Any) -> Any:  # noqa: N802
         record = VAULT_RECORD.encode(self._vault.record())
-        return vault_pb2.DescribeReply(record=record)
+        return vault_pb2.DescribeReply(record=record, standing="active")
 
     async def Quote(self, request: Any, context: Any) -> Any:  # noqa: N802
         vault = self._vault

@@ -1,12 +1,17 @@
 """Fetching a chunk and choosing holders: pure decisions."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.client.core.deal_choice import (
     CAPACITY_BYTES_MIN,
     Offer,
+    Standing,
     choose_holders,
+    demerits,
     first_capacity,
     grown_capacity,
 )
@@ -87,12 +92,12 @@ def test_the_patience_with_a_holder_follows_its_usual_time() -> None:
 
 
 def offer(
-    number: int, price: int, payout: int = 0, host: str = "127.0.0.1", demerits: int = 0
+    number: int, price: int, payout: int = 0, host: str = "127.0.0.1", doubts: int = 0
 ) -> Offer:
     vault = VaultId(bytes([number]) * 32)
     quote = Quote(DealId(bytes(32)), vault, price, 1, 2, 3)
     account = AccountId(bytes([payout or number]) * 20)
-    return Offer(Signed(quote, bytes(64)), account, (host,), demerits)
+    return Offer(Signed(quote, bytes(64)), account, (host,), doubts)
 
 
 def chosen(*offers: Offer, n: int, shared: bool = False) -> list[int]:
@@ -101,8 +106,39 @@ def chosen(*offers: Offer, n: int, shared: bool = False) -> list[int]:
 
 
 def test_the_cheapest_are_chosen_and_doubts_count_as_price() -> None:
-    offers = [offer(1, 30), offer(2, 10), offer(3, 20), offer(4, 15, demerits=2)]
+    offers = [offer(1, 30), offer(2, 10), offer(3, 20), offer(4, 15, doubts=2)]
     assert chosen(*offers, n=2) == [2, 3]
+
+
+def test_of_equals_the_nearer_to_the_deals_point_are_chosen() -> None:
+    near, far = offer(1, 10), offer(9, 10)
+    assert chosen(far, near, n=1) == [1]
+    point = DealId(b"\x09" * 32)
+    moved = [
+        replace(each, quote=Signed(replace(each.quote.value, deal=point), bytes(64)))
+        for each in (near, far)
+    ]
+    assert chosen(*moved, n=1) == [9]
+
+
+GOOD = Standing("active", held_bytes=1, missing_shards=0, certified_epoch=99)
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        (GOOD, 0),
+        (None, 1),
+        (replace(GOOD, certified_epoch=90), 1),
+        (replace(GOOD, certified_epoch=0, held_bytes=0), 0),
+        (replace(GOOD, missing_shards=3), 1),
+        (replace(GOOD, word="suspect"), 2),
+        (replace(GOOD, left_behind_epoch=95), 2),
+        (replace(GOOD, left_behind_epoch=60), 0),
+    ],
+)
+def test_doubts_are_counted(standing: Standing | None, expected: int) -> None:
+    assert demerits(standing, epoch=100) == expected
 
 
 def test_one_payout_account_holds_one_index_outside_development() -> None:

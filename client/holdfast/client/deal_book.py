@@ -12,8 +12,10 @@ from typing import Final
 
 from holdfast.client.core.deal_choice import (
     Offer,
+    Standing,
     candidates,
     choose_holders,
+    demerits,
     escrow_of,
 )
 from holdfast.client.core.deal_state import DealState, HolderWord, deal_state
@@ -131,8 +133,9 @@ class DealBook:
         await directory.refresh()
         asked = candidates(directory.active(), deal, terms.n, without)
         await directory.find(asked)
+        laggards = await asyncio.to_thread(self.journal.laggards)
         answers = await asyncio.gather(
-            *(self._offer(vault, deal, terms) for vault in asked)
+            *(self._offer(vault, deal, terms, laggards.get(vault)) for vault in asked)
         )
         offers = [answer for answer in answers if isinstance(answer, Offer)]
         reasons = [str(answer) for answer in answers if not isinstance(answer, Offer)]
@@ -143,17 +146,36 @@ class DealBook:
         return tuple(offer.quote for offer in chosen)
 
     async def _offer(
-        self, vault: VaultId, deal: DealId, terms: Terms
+        self, vault: VaultId, deal: DealId, terms: Terms, left_behind: int | None
     ) -> Offer | NetworkError:
         row = self.directory.row(vault)
         record = self.directory.record(vault)
         try:
-            quote = await self._quote(vault, deal, terms)
+            quote, standing = await asyncio.gather(
+                self._quote(vault, deal, terms), self._standing(vault, left_behind)
+            )
         except NetworkError as error:
             return error
         assert row is not None
         assert record is not None
-        return Offer(quote, row.payout, hosts_of(record))
+        doubts = demerits(standing, self.directory.epoch())
+        return Offer(quote, row.payout, hosts_of(record), doubts)
+
+    async def _standing(
+        self, vault: VaultId, left_behind: int | None
+    ) -> Standing | None:
+        try:
+            async with asyncio.timeout(_QUOTE_SECONDS):
+                said = await self.directory.link(vault).describe()
+        except (NetworkError, TimeoutError):
+            return None
+        return Standing(
+            said.standing,
+            said.held_bytes,
+            said.missing_shards,
+            said.last_certified_epoch,
+            left_behind,
+        )
 
     async def _quote(self, vault: VaultId, deal: DealId, terms: Terms) -> SignedQuote:
         link = self.directory.link(vault)

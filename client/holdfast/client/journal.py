@@ -27,11 +27,13 @@ CREATE TABLE IF NOT EXISTS heads (
     deal BLOB PRIMARY KEY, full_receipt BLOB NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS manifests (
     deal BLOB PRIMARY KEY, digest BLOB NOT NULL, entries BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS laggards (
+    vault BLOB PRIMARY KEY, epoch INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS records (
     vault BLOB PRIMARY KEY, record BLOB NOT NULL);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
-_VERSION: Final = 1
+_VERSION: Final = 2
 _ENTRY_BYTES: Final = 36
 
 
@@ -127,6 +129,15 @@ class Journal:
         """Keep vault records."""
         rows = [(record.value.vault, VAULT_RECORD.encode(record)) for record in records]
         self._cache("INSERT OR REPLACE INTO records VALUES (?, ?)", *rows)
+
+    def keep_laggard(self, vault: VaultId, epoch: int) -> None:
+        """Keep the epoch in which a vault was left behind."""
+        self._cache("INSERT OR REPLACE INTO laggards VALUES (?, ?)", (vault, epoch))
+
+    def laggards(self) -> dict[VaultId, int]:
+        """Return when vaults were last left behind."""
+        rows = self._read("SELECT vault, epoch FROM laggards")
+        return {VaultId(vault): int(epoch) for vault, epoch in rows}
 
     def records(self) -> dict[VaultId, SignedRecord]:
         """Return the vault records kept; not verified."""

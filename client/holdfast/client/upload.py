@@ -312,7 +312,10 @@ class Upload:
         words = tuple(
             (deal.holders[left.index].vault, left.reason) for left in end.left_behind
         )
-        self._left_vaults.update(vault for vault, _ in words)
+        for vault, _ in words:
+            self._left_vaults.add(vault)
+            epoch = self._book.directory.epoch()
+            await asyncio.to_thread(self._book.journal.keep_laggard, vault, epoch)
         closed = run.machine.footing.acknowledged is None
         if closed:
             # It holds nothing, so its escrow may flow back; if not now, then later.

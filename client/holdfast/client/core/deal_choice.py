@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.deal import SignedQuote
-from holdfast.protocol.placement import closest
+from holdfast.protocol.placement import closest, distance
 from holdfast.protocol.pricing import escrow_needed
 from holdfast.protocol.units import (
     DEAL_BYTES_MAX,
@@ -25,6 +25,8 @@ ASKED_PER_HOLDER: Final = 3
 CAPACITY_BYTES_MIN: Final = 64 * MIB
 _CAPACITY_STEP: Final = 16 * MIB
 _DEMERIT_SHARE: Final = 0.25
+_PROOF_EPOCHS_MAX: Final = 4
+_GRUDGE_EPOCHS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,38 @@ class Offer:
         return self.quote.value.vault
 
     @property
-    def rank(self) -> tuple[float, bytes]:
-        """The lower, the better."""
+    def rank(self) -> tuple[float, int]:
+        """The lower, the better; of equals the nearer to the deal's point."""
         price = self.quote.value.price * (1 + _DEMERIT_SHARE * self.demerits)
-        return price + self.demerits, self.vault
+        return price + self.demerits, distance(self.vault, self.quote.value.deal)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a vault says of itself, and when it last kept this client waiting.
+
+    `certified_epoch` is that of its newest certificate, 0 before the first.
+    """
+
+    word: str
+    held_bytes: int
+    missing_shards: int
+    certified_epoch: int
+    left_behind_epoch: int | None = None
+
+
+def demerits(standing: Standing | None, epoch: int) -> int:
+    """Return how many reasons there are to doubt a vault; all may be harmless."""
+    if standing is None:
+        return 1
+    left = standing.left_behind_epoch
+    proves = epoch - standing.certified_epoch <= _PROOF_EPOCHS_MAX
+    return (
+        2 * (standing.word != "active")
+        + (standing.missing_shards > 0)
+        + (standing.held_bytes > 0 and not proves)
+        + 2 * (left is not None and epoch - left <= _GRUDGE_EPOCHS)
+    )
 
 
 def candidates(
