@@ -11,7 +11,7 @@ from holdfast.protocol.checkpoint import (
     Vote,
     check_certificate,
 )
-from holdfast.protocol.units import VaultId
+from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.answering import TRANSITIONS, Answering, Stage
 from holdfast.vault.core.checkpointing import STANDING_EPOCHS_MAX, Checkpointing
@@ -321,3 +321,22 @@ def test_a_standing_without_its_majority_gets_none() -> None:
     sealed = seal(replace(value, standing=thin), question, pair)
     refused = only(voter.ask(SubmitAnswer(sealed.answer)), fx.Refuse)
     assert "majority" in refused.reason
+
+
+def test_a_vote_is_not_given_for_a_second_checkpoint_of_one_epoch() -> None:
+    voter = Voter()
+    vault = voter.audited.parties.me.id
+    before = VoteGiven(vault, EPOCH, Digest(b"\x07" * 32))
+    voter.machine = Watching(voter.me, Restored(votes=(before,)))
+    voter.machine.step(voter.now)
+    refused = only(voter.ask(voter.request), fx.Refuse)
+    assert refused.kind is Refusal.DENIED
+    assert "another checkpoint" in refused.reason
+
+
+def test_an_answer_whose_verdict_comes_after_the_deadline_gets_no_vote() -> None:
+    voter = Voter()
+    work = only(voter.machine.asked(Asked(voter.now, 1, voter.request)), fx.CheckAnswer)
+    late = voter.audited.parties.at(EPOCH, 0.6)
+    effects = voter.machine.checked(AnswerChecked(late, 1, work.answer, None))
+    assert only(effects, fx.Refuse).kind is Refusal.UNTIMELY

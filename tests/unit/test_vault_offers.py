@@ -287,3 +287,15 @@ def test_a_vault_that_unbonds_is_watched_until_it_has_withdrawn(one: Neighbour) 
     gone = replace(row, listing=Listing.WITHDRAWN)
     one.parties.ledger.absorb(LedgerNews(0, -1, vaults=(gone,)))
     assert one.refusal(one.offer(one.entries())).kind is Refusal.UNREADY
+
+
+def test_more_bytes_than_the_deal_has_capacity_for_are_refused(one: Neighbour) -> None:
+    assert one.fake.head
+    small = replace(one.fake.deal, capacity=one.fake.head.value.held_bytes - 1)
+    one.parties.ledger.absorb(LedgerNews(0, -1, deals=(small,)))
+    refused = one.refusal(one.offer(one.entries()))
+    assert refused.kind is Refusal.DENIED
+    assert "capacity" in refused.reason
+    exact = replace(small, capacity=small.capacity + 1)
+    one.parties.ledger.absorb(LedgerNews(0, -1, deals=(exact,)))
+    assert of_kind(one.ask(one.offer(one.entries())), fx.Reply)
