@@ -57,6 +57,9 @@ class Invocation:
     @contextmanager
     def client(self) -> Iterator["Client"]:
         """Open the profile with its passphrase and connect; close at the end."""
+        from holdfast.wire import process  # noqa: PLC0415
+
+        process.prepare()  # before the SDK imports NumPy
         from holdfast.client.session import Client  # noqa: PLC0415
 
         profile = self.profile()
