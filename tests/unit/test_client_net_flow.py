@@ -305,3 +305,26 @@ def test_a_head_that_all_signed_is_made_safe_before_anything_new(
                 assert full.head == footing.acknowledged
 
     asyncio.run(story())
+
+
+def test_an_upload_goes_on_in_another_deal_when_its_own_cannot_grow(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        chunks = payloads(40, 4 * MIB)
+        async with market(tmp_path, 8) as place, place.client() as book:
+            limits = replace(PATIENT, head_bytes=16 * MIB, window_bytes=4 * MIB)
+            async with Upload(book, place.options(limits=limits)) as upload:
+                first = (await upload.ready()).deal
+                for vault in place.vaults:
+                    if first.index_of(vault.vault) is not None:
+                        vault.faults.refuses_quotes = True
+                ids = await send(upload, chunks)
+                second = await upload.commit(MEMO, [EMPTY])
+                assert upload.left_deals == []
+            held = [(await book.state(deal)).head for deal in (first, second)]
+            assert first.id != second.id
+            assert all(head and head.value.count > 2 for head in held)
+            assert await read_all(book, ids) == chunks
+
+    asyncio.run(story())

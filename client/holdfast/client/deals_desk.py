@@ -147,14 +147,19 @@ class DealsDesk:
                 return
 
     async def _status(self, deal: Deal) -> DealStatus:
+        directory = self._book.directory
+        vaults = tuple(holder.vault for holder in deal.holders)
+        last = deal.last_epoch(directory.params)
+        if directory.epoch() >= deal.collectable_epoch(directory.params):
+            return DealStatus(deal, last, 0, 0, (), vaults)
         state = await self._book.state(deal)
         head = state.head.value if state.head else None
-        vaults = [(index, holder.vault) for index, holder in enumerate(deal.holders)]
+        answered = [vaults[index] for index in sorted(state.answered)]
         return DealStatus(
             deal,
-            deal.last_epoch(self._book.directory.params),
+            last,
             head.held_bytes if head else 0,
             head.count if head else 0,
-            tuple(vault for index, vault in vaults if index in state.answered),
-            tuple(vault for index, vault in vaults if index not in state.answered),
+            tuple(answered),
+            tuple(vault for vault in vaults if vault not in answered),
         )

@@ -54,7 +54,7 @@ class DealStatus:
     """A deal as the ledger has it, and what its holders say.
 
     `last_epoch` is the first that is not paid; `held_bytes` is what each holder keeps
-    of `capacity`; `locked` is the escrow that the ledger has for it.
+    of `capacity`. Holders of a deal that is long over are not asked any more.
     """
 
     deal: Deal
