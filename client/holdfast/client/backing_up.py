@@ -35,7 +35,7 @@ async def to_the_end(call: Callable[[], T], stop: Callable[[], None]) -> T:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         stop()
-        await asyncio.wait([running])
+        await asyncio.gather(running, return_exceptions=True)
         raise
 
 
