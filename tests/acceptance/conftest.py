@@ -16,9 +16,9 @@ from holdfast_shell import PASSPHRASE, Shell
 
 @pytest.fixture(scope="package")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
-    """Nine vaults: the fewest among which a deal of eight finds its holders."""
+    """Twelve vaults: a deal of eight finds its holders though some are behind."""
     made = LocalNetwork(tmp_path_factory.mktemp("network") / "n", tied=True)
-    asyncio.run(made.up(9, epoch_seconds=2))
+    asyncio.run(made.up(12, epoch_seconds=3))
     yield made
     made.down()
 

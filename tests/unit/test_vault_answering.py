@@ -21,6 +21,7 @@ from holdfast.vault.core.judgement import fault_of, seal
 from holdfast.vault.core.messages import SubmitAnswer, Voted
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import (
+    AcknowledgementGiven,
     AuditEnded,
     CertificateKept,
     Outcome,
@@ -245,8 +246,8 @@ def test_stages_only_follow_their_table() -> None:
 class Voter:
     """A neighbour of the audited vault, and the answer it is sent."""
 
-    def __init__(self) -> None:
-        self.audited = Audited()
+    def __init__(self, stood_epoch: int = EPOCH) -> None:
+        self.audited = Audited(stood_epoch)
         self.request = request_of(self.audited.submitted())
         parties = self.audited.parties
         voter = parties.by_id[self.audited.group[0]]
@@ -335,6 +336,19 @@ def test_a_vote_is_not_given_for_a_second_checkpoint_of_one_epoch() -> None:
     refused = only(voter.ask(voter.request), fx.Refuse)
     assert refused.kind is Refusal.DENIED
     assert "another checkpoint" in refused.reason
+
+
+def test_an_older_checkpoint_than_the_acknowledged_one_gets_no_vote() -> None:
+    voter = Voter(EPOCH - 1)
+    parties = voter.audited.parties
+    newer = parties.checkpoint(parties.keys[0], EPOCH, Entries(()))
+    given = AcknowledgementGiven(newer, Entries(()))
+    assert of_kind(voter.ask(voter.request), fx.Reply), "without it there is a vote"
+    voter.machine = Watching(voter.me, Restored(acknowledged=(given,)))
+    voter.machine.step(voter.now)
+    refused = only(voter.ask(voter.request), fx.Refuse)
+    assert refused.kind is Refusal.DENIED
+    assert "newer checkpoint" in refused.reason
 
 
 def test_an_answer_whose_verdict_comes_after_the_deadline_gets_no_vote() -> None:

@@ -202,6 +202,7 @@ class Watching:
         self._check_turn(checkpoint.vault, epoch, event.now)
         if not epoch - STANDING_EPOCHS_MAX <= checkpoint.epoch <= epoch:
             raise RefusedError(Refusal.DENIED, "no such checkpoint can stand now")
+        self._check_newest(checkpoint.vault, checkpoint.epoch, epoch)
         for proof in answer.entries:
             least = self._receipts.least_sequence(proof.entry.deal, epoch)
             if proof.entry.sequence < least:
@@ -220,6 +221,18 @@ class Watching:
             raise RefusedError(Refusal.EXHAUSTED, "too many answers are being checked")
         self._open_checks += 1
         return [CheckAnswer(event.token, request.answer, question)]
+
+    def _check_newest(self, vault: VaultId, answered: int, epoch: int) -> None:
+        """Refuse an older checkpoint than the one we acknowledged for this epoch.
+
+        Each checkpoint has its own challenge: who could choose among those that
+        stood once would choose the one whose leaves it still has.
+        """
+        known = self._known.get(vault)
+        if known and answered < known.checkpoint.value.epoch <= epoch:
+            raise RefusedError(
+                Refusal.DENIED, "a newer checkpoint was acknowledged for this epoch"
+            )
 
     def _shown(self, event: Asked, request: ShowReceipt) -> list[Effect]:
         full = request.receipt
