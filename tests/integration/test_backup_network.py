@@ -14,8 +14,11 @@ from backup_owner import listing
 from holdfast.client import AsyncClient, Profile
 from holdfast.client.core.key_slots import Strength
 from holdfast.client.core.snapshot import NamedSnapshot
+from holdfast.client.local_layout import LEDGER
 from holdfast.client.local_network import LocalNetwork
+from holdfast.ledger.directory import LedgerDirectory
 from holdfast.ledger.remote import RemoteLedger
+from holdfast.ledger.verify import verify
 from holdfast.protocol.units import MIB
 
 CHILD = Path(__file__).parent.parent / "backup_child.py"
@@ -163,6 +166,32 @@ def test_vaults_killed_and_started_again_during_a_backup_lose_nothing(
                 await network.start_vault(name)
         assert await process.wait() == 0
         await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
+
+    asyncio.run(story())
+
+
+def test_a_ledger_killed_during_a_backup_loses_and_charges_nothing(
+    tmp_path: Path, network: LocalNetwork
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", 30, seed=6)
+        home = tmp_path / "home"
+        phrase = profile(network, home)
+        await faucet(home)
+        process = await child(home, source)
+        heard = 0
+        while await hear(process) is not None:
+            if heard in {0, 5}:
+                network.programs.stop(LEDGER, kill=True)
+                network.programs.start(LEDGER)
+            heard += 1
+        # A client that found no ledger may have given up; the next one goes on.
+        await process.wait()
+        await network.up()
+        await backup_to_the_end(home, source)
+        await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
+        report = verify(LedgerDirectory(network.layout.ledger).journal)
+        assert report.sound, report.problems
 
     asyncio.run(story())
 
