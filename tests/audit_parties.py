@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
+from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
 from holdfast.protocol.checkpoint import (
     CHECKPOINT,
@@ -22,7 +23,6 @@ from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import AccountId, Digest, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.checkpointing import acknowledgement_message
-from holdfast.vault.core.ledger_state import LedgerNews, LedgerState
 from holdfast.vault.core.myself import Myself
 from simulation.fake_data import FakeDeal, open_deal
 from simulation.world import sim_params

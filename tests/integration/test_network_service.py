@@ -13,6 +13,7 @@ import grpc
 import pytest
 from grpc import StatusCode
 
+from holdfast.ledger.core.followed import LedgerNews
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.protocol import bls
@@ -38,7 +39,6 @@ from holdfast.protocol.settlement import STATEMENT, Statement, Totals
 from holdfast.protocol.sums import EMPTY_ROOT
 from holdfast.protocol.units import AccountId, DealId, Digest, VaultId
 from holdfast.vault.config import Settings, VaultDirectory
-from holdfast.vault.core.ledger_state import LedgerNews
 from holdfast.vault.network_codec import METHODS
 from holdfast.vault.running import Vault
 from holdfast.wire import rpc

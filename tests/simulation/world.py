@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.core.operations import Claim, Operation, Settle
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
 from holdfast.protocol import bls, placement
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.checkpoint import Entries
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.judgement import Question, fault_of, seal
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import NetworkParams, beacon
 from holdfast.protocol.record import VAULT_RECORD, VaultRecord
@@ -27,8 +29,6 @@ from holdfast.protocol.units import AccountId, DealId, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
 from holdfast.vault.core.declared import Stood
-from holdfast.vault.core.judgement import Question, fault_of, seal
-from holdfast.vault.core.ledger_state import LedgerNews, LedgerState
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.node import Node
 from holdfast.vault.core.saved import (

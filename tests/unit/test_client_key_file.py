@@ -68,9 +68,10 @@ def test_a_changed_passphrase_replaces_the_old_one(path: Path) -> None:
         open_key_file(path, "first")
 
 
-def test_a_removed_passphrase_opens_nothing(path: Path) -> None:
-    add_passphrase(path, "first", "second", strength=WEAKEST)
-    remove_passphrase(path, "first")
+@pytest.mark.parametrize("name", ["1", "laptop"])
+def test_a_removed_passphrase_opens_nothing(path: Path, name: str) -> None:
+    add_passphrase(path, "first", "second", label="desk", strength=WEAKEST)
+    assert remove_passphrase(path, "second", name) == "laptop"
     assert open_key_file(path, "second").master == MASTER
     with pytest.raises(WrongPassphraseError):
         open_key_file(path, "first")
@@ -78,7 +79,46 @@ def test_a_removed_passphrase_opens_nothing(path: Path) -> None:
 
 def test_the_last_passphrase_stays(path: Path) -> None:
     with pytest.raises(KeyFileError, match="last passphrase"):
-        remove_passphrase(path, "first")
+        remove_passphrase(path, "first", "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("2", "just gave"),
+        ("3", "no passphrase is"),
+        ("desk", "several passphrases are"),
+    ],
+)
+def test_only_another_passphrase_with_a_clear_name_is_removed(
+    path: Path, name: str, why: str
+) -> None:
+    add_passphrase(path, "first", "second", label="desk", strength=WEAKEST)
+    if name == "desk":
+        add_passphrase(path, "first", "third", label="desk", strength=WEAKEST)
+    before = path.read_bytes()
+    with pytest.raises(KeyFileError, match=why):
+        remove_passphrase(path, "second", name)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("new", "why"), [("", "empty"), ("first", "already"), ("second", "already")]
+)
+def test_a_new_passphrase_is_not_empty_and_not_an_old_one(
+    path: Path, new: str, why: str
+) -> None:
+    add_passphrase(path, "first", "second", strength=WEAKEST)
+    with pytest.raises(KeyFileError, match=why):
+        add_passphrase(path, "first", new, strength=WEAKEST)
+    with pytest.raises(KeyFileError, match=why):
+        change_passphrase(path, "first", new, strength=WEAKEST)
+
+
+@pytest.mark.parametrize("label", ["x" * 65, "two\nlines"])
+def test_a_label_is_one_short_line(path: Path, label: str) -> None:
+    with pytest.raises(KeyFileError, match="label"):
+        add_passphrase(path, "first", "second", label=label, strength=WEAKEST)
 
 
 def test_there_is_room_for_eight(path: Path) -> None:

@@ -11,13 +11,13 @@ from holdfast.protocol.checkpoint import (
     Vote,
     check_certificate,
 )
+from holdfast.protocol.judgement import fault_of, seal
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.answering import TRANSITIONS, Answering, Stage
 from holdfast.vault.core.checkpointing import STANDING_EPOCHS_MAX, Checkpointing
 from holdfast.vault.core.declared import Declared, Stood
 from holdfast.vault.core.events import AnswerChecked, AnswerSealed, Asked, LeavesRead
-from holdfast.vault.core.judgement import fault_of, seal
 from holdfast.vault.core.messages import SubmitAnswer, Voted
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import (

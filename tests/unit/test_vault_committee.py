@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from audit_parties import Parties, of_kind, only, row_of
+from holdfast.ledger.core.followed import LedgerNews
 from holdfast.ledger.core.operations import Claim, Settle, Withdraw
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol import bls
@@ -21,7 +22,6 @@ from holdfast.vault.core.books import Books
 from holdfast.vault.core.claiming import Claiming
 from holdfast.vault.core.events import Asked, OperationEnded
 from holdfast.vault.core.leaving import Leaving
-from holdfast.vault.core.ledger_state import LedgerNews
 from holdfast.vault.core.messages import (
     AskProof,
     AskTotals,

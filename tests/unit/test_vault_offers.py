@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from audit_parties import Parties, of_kind, only, row_of
+from holdfast.ledger.core.followed import LedgerNews
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.keys import NodeKeys
@@ -14,7 +15,6 @@ from holdfast.protocol.sums import EMPTY_ROOT
 from holdfast.protocol.units import DealId, Digest
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.events import Asked, DealsFound
-from holdfast.vault.core.ledger_state import LedgerNews
 from holdfast.vault.core.messages import (
     Acknowledged,
     AskLastCheckpoint,

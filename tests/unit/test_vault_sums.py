@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from audit_parties import Parties
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.deal import Deal, Holder
+from holdfast.protocol.earnings import Proved, summed
 from holdfast.protocol.manifest import NO_HEAD
 from holdfast.protocol.settlement import (
     DEAL_LEAF,
@@ -25,7 +26,6 @@ from holdfast.vault.core.messages import Certify
 from holdfast.vault.core.proof_store import ProofStore, name_of, push_of
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.saved import CertificateCollected, Restored
-from holdfast.vault.core.sums import Proved, summed
 from holdfast.vault.core.totals_book import KEPT_MAX, ProvenTotals, TotalsBook
 from simulation.world import sim_params
 

@@ -19,12 +19,12 @@ from holdfast.ledger.errors import LedgerError
 from holdfast.ledger.port import LedgerAccount
 from holdfast.protocol.answer import ANSWER
 from holdfast.protocol.errors import HoldfastError, ProtocolError
+from holdfast.protocol.judgement import fault_of, seal
 from holdfast.vault.answer_files import AnswerFiles
 from holdfast.vault.audit_journal import AuditJournal
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
 from holdfast.vault.core import messages as m
-from holdfast.vault.core.judgement import fault_of, seal
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.node import Node
 from holdfast.vault.core.refusals import Refusal, RefusedError

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.errors import LedgerError, LedgerUnreachableError
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import DEALS_PAGE, Ledger, SyncChanges
@@ -16,7 +17,6 @@ from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import DealId, NetworkId, VaultId
-from holdfast.vault.core.ledger_state import LedgerNews, LedgerState
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.ports import Clock
 

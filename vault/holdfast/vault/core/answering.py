@@ -8,6 +8,7 @@ never after the beacon, so one leaf that cannot be read misses the epoch.
 from enum import Enum
 from typing import Final
 
+from holdfast.ledger.core.questions import question_of
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.challenge import challenge
 from holdfast.protocol.checkpoint import (
@@ -39,7 +40,6 @@ from holdfast.vault.core.events import AnswerSealed, LeavesRead
 from holdfast.vault.core.messages import SubmitAnswer, Voted
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.outbox import Outbox
-from holdfast.vault.core.questions import question_of
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import AuditEnded, CertificateKept, Outcome, Restored
 from holdfast.vault.core.timing import answer_deadline, call_seconds, retry_seconds

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from holdfast.protocol.earnings import summed
 from holdfast.protocol.settlement import Statement, Totals
 from holdfast.protocol.units import Digest
 from holdfast.vault.core.effects import Effect, Save
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.proof_store import Proof, ProofStore
-from holdfast.vault.core.sums import summed
 from holdfast.vault.core.totals_book import ProvenTotals, TotalsBook
 
 CANDIDATES_MAX: Final = 16

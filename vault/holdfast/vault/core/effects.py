@@ -10,13 +10,13 @@ from holdfast.ledger.core.operations import Operation
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.judgement import Question
 from holdfast.protocol.repair import SignedSiblingRequest
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import DealId, VaultId
 from holdfast.vault.core import messages
 from holdfast.vault.core.challenged import WantedLeaf
 from holdfast.vault.core.events import Peer
-from holdfast.vault.core.judgement import Question
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import Saved
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.keys import NodeKeys, SigningPair
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import NetworkId, VaultId
-from holdfast.vault.core.ledger_state import LedgerState
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ Each function raises RefusedError with the sentence that the peer is told.
 
 from collections.abc import Iterable
 
+from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.checkpoint import CHECKPOINT, Entries, Entry, checkpoint_of
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.manifest import HEAD, NO_HEAD, SignedHead
 from holdfast.protocol.sums import EMPTY_ROOT
 from holdfast.protocol.units import DealId, VaultId
-from holdfast.vault.core.ledger_state import LedgerState
 from holdfast.vault.core.messages import OfferCheckpoint
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.receipt_book import ReceiptBook

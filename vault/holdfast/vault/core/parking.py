@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
+from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.units import DealId
 from holdfast.vault.core.effects import Effect, FindDeals
 from holdfast.vault.core.events import Asked, DealsFound
-from holdfast.vault.core.ledger_state import LedgerState
 from holdfast.vault.core.refusals import Refusal, RefusedError
 
 PARKED_MAX: Final = 256

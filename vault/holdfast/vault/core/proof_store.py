@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.checkpoint import (
     Entries,
     StorageCertificate,
     check_certificate,
 )
+from holdfast.protocol.earnings import Proved
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.units import Digest, VaultId
-from holdfast.vault.core.ledger_state import LedgerState
 from holdfast.vault.core.messages import Certify, Counted
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.saved import CertificateCollected, Restored
-from holdfast.vault.core.sums import Proved
 
 
 @dataclass(frozen=True, slots=True)

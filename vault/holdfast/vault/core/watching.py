@@ -7,6 +7,7 @@ leave. Whatever does not hold is refused with the reason.
 from dataclasses import dataclass, replace
 from typing import Final
 
+from holdfast.ledger.core.questions import question_of
 from holdfast.protocol.checkpoint import (
     VOTE,
     Entries,
@@ -52,7 +53,6 @@ from holdfast.vault.core.offer_rules import (
     check_root,
 )
 from holdfast.vault.core.parking import UNREACHABLE, Parking
-from holdfast.vault.core.questions import question_of
 from holdfast.vault.core.receipt_book import ReceiptBook
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.saved import (

@@ -1,4 +1,4 @@
-"""What a vault knows of the ledger: pure look-ups over what the mirror brought.
+"""What a follower knows of the ledger: look-ups over the rows it was brought.
 
 Everything here is a function of the ledger's own order, so two vaults that have
 followed it equally far give equal answers.

@@ -1,8 +1,8 @@
 """Gathers from the ledger's state what an answer is judged by."""
 
+from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.answer import Answer
-from holdfast.vault.core.judgement import Question
-from holdfast.vault.core.ledger_state import LedgerState
+from holdfast.protocol.judgement import Question
 
 
 def question_of(ledger: LedgerState, answer: Answer) -> Question | None:
