@@ -44,6 +44,7 @@ ADVICE: Final = {
     "WrongPassphraseError": Advice(
         "wrong_passphrase", ExitCode.WRONG_PASSPHRASE, _OTHER_WAY
     ),
+    "KeyFileError": Advice("key_file", ExitCode.FAILED),
     "PassphraseUnreadableError": Advice(
         "no_passphrase",
         ExitCode.WRONG_PASSPHRASE,

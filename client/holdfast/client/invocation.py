@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the SDK imports grpc, numpy and more; `--help` does without
     from holdfast.client.session import Client
 
 VARIABLE = "HOLDFAST_PASSPHRASE"
+NEW_VARIABLE = "HOLDFAST_NEW_PASSPHRASE"
 
 
 class PassphraseUnreadableError(HoldfastError):
@@ -89,6 +90,25 @@ class Invocation:
         prompt = "New passphrase" if new else "Passphrase"
         answer: str = click.prompt(
             prompt, hide_input=True, confirmation_prompt=new, err=True
+        )
+        return answer
+
+    def new_passphrase(self, file: Path | None) -> str:
+        """Return one to add beside the passphrase: from `file`, or as that one is.
+
+        Raises PassphraseUnreadableError.
+        """
+        if file is not None:
+            return _first_line(file)
+        if NEW_VARIABLE in os.environ:
+            return os.environ[NEW_VARIABLE]
+        if not sys.stdin.isatty():
+            raise PassphraseUnreadableError(
+                "a new passphrase is needed and there is no terminal to ask for it; "
+                f"set {NEW_VARIABLE}, or name a file with --new-passphrase-file"
+            )
+        answer: str = click.prompt(
+            "New passphrase", hide_input=True, confirmation_prompt=True, err=True
         )
         return answer
 

@@ -7,10 +7,11 @@ has the recovery phrase.
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from holdfast.client.core.errors import KeyFileError
+from holdfast.client.core.errors import KeyFileError, WrongPassphraseError
 from holdfast.client.core.key_slots import (
     DEFAULT_STRENGTH,
     KeySlot,
@@ -24,6 +25,7 @@ from holdfast.client.durable_file import write_durably
 Entropy = Callable[[int], bytes]
 VERSION: Final = 1
 SLOTS_MAX: Final = 8
+LABEL_CHARACTERS_MAX: Final = 64
 _FORMAT: Final = "holdfast key file"
 _FILE_BYTES_MAX: Final = 65536
 
@@ -72,7 +74,8 @@ def add_passphrase(
     _, master = open_slots(slots, passphrase)
     if len(slots) >= SLOTS_MAX:
         raise KeyFileError(f"a key file has at most {SLOTS_MAX} passphrases")
-    slots.append(seal_slot(master, new, label, strength, entropy))
+    _check_new(slots, new)
+    slots.append(seal_slot(master, new, _checked_label(label), strength, entropy))
     write_durably(path, _encode(slots))
 
 
@@ -87,18 +90,56 @@ def change_passphrase(
     """Put `new` in place of `passphrase`; nothing that is stored changes."""
     slots = _read(path)
     place, master = open_slots(slots, passphrase)
+    _check_new(slots, new)
     slots[place] = seal_slot(master, new, slots[place].label, strength, entropy)
     write_durably(path, _encode(slots))
 
 
-def remove_passphrase(path: Path, passphrase: str) -> None:
-    """Let `passphrase` no longer open the file, unless it is the last one."""
+def remove_passphrase(path: Path, passphrase: str, name: str) -> str:
+    """Take out the passphrase named by its number, from 1, or its label.
+
+    `passphrase` is another one of the file, so the last one always stays and somebody
+    knows it. Returns the label. Raises KeyFileError or WrongPassphraseError.
+    """
     slots = _read(path)
-    place, _ = open_slots(slots, passphrase)
+    used, _ = open_slots(slots, passphrase)
+    place = _place_of(slots, name)
     if len(slots) == 1:
         raise KeyFileError("this is the last passphrase; add another one first")
-    del slots[place]
+    if place == used:
+        raise KeyFileError(
+            "this is the passphrase that you just gave; remove it with another one"
+        )
+    label = slots.pop(place).label
     write_durably(path, _encode(slots))
+    return label
+
+
+def _place_of(slots: list[KeySlot], name: str) -> int:
+    numbers = {str(place + 1): place for place in range(len(slots))}
+    labelled = [place for place, slot in enumerate(slots) if slot.label == name]
+    if len(labelled) == 1:
+        return labelled[0]
+    if name in numbers and not labelled:
+        return numbers[name]
+    problem = "several passphrases are" if labelled else "no passphrase is"
+    raise KeyFileError(f"{problem} named {name!r}; see `holdfast key list`")
+
+
+def _check_new(slots: list[KeySlot], new: str) -> None:
+    if not new:
+        raise KeyFileError("a passphrase cannot be empty; nothing was changed")
+    with suppress(WrongPassphraseError):
+        open_slots(slots, new)
+        raise KeyFileError("this passphrase opens the file already; choose another one")
+
+
+def _checked_label(label: str) -> str:
+    if len(label) > LABEL_CHARACTERS_MAX or not label.isprintable():
+        raise KeyFileError(
+            f"a label has at most {LABEL_CHARACTERS_MAX} characters in one line"
+        )
+    return label
 
 
 def _encode(slots: list[KeySlot]) -> bytes:

@@ -113,7 +113,12 @@ class Profile:
 
     def unlock(self, passphrase: str) -> OwnerKeys:
         """Return the owner's keys, or raise WrongPassphraseError or KeyFileError."""
-        return open_key_file(self.home / _KEYS, passphrase)
+        return open_key_file(self.key_file, passphrase)
+
+    @property
+    def key_file(self) -> Path:
+        """The file that holds the keys behind its passphrases."""
+        return self.home / _KEYS
 
     @property
     def cache(self) -> Path:
