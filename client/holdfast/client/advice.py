@@ -55,6 +55,14 @@ ADVICE: Final = {
         ExitCode.WRONG_PASSPHRASE,
         "compare the 24 words with what you wrote down, in their order",
     ),
+    "KitError": Advice("unreadable_kit", ExitCode.WRONG_PASSPHRASE),
+    "KitNetworkError": Advice("wrong_network", ExitCode.UNREACHABLE),
+    "KitFileError": Advice("kit_file", ExitCode.FAILED),
+    "KitServerError": Advice(
+        "kit_server",
+        ExitCode.UNREACHABLE,
+        "ask anyone who uses the network for its file, and add --network FILE",
+    ),
     # the network
     "LedgerUnreachableError": Advice("ledger_unreachable", ExitCode.UNREACHABLE),
     "WrongNetworkError": Advice("wrong_network", ExitCode.UNREACHABLE),

@@ -37,20 +37,18 @@ def network_file(invocation: Invocation, chosen: Path | None) -> Path:
 
 
 def show_phrase(invocation: Invocation, profile: "Profile", phrase: str) -> None:
-    """Print the recovery phrase, which is never printed again, and what comes next."""
+    """Print the recovery phrase, and what comes next."""
     from holdfast.ledger.core.address import address_text  # noqa: PLC0415
 
     output = invocation.output
-    words = phrase.split()
     output.say(f"Profile made in {profile.home}")
     output.say(f"Account: {address_text(profile.account)}")
     output.say()
-    output.say("Your recovery phrase. Write it on paper; it is shown only now:")
+    output.say("Your recovery phrase. Write it on paper, all words in their order:")
     output.say()
-    for first in range(0, len(words), _WORDS_IN_A_LINE):
-        line = words[first : first + _WORDS_IN_A_LINE]
-        output.say("  " + " ".join(f"{word:<9}" for word in line).rstrip())
+    show_words(invocation, phrase)
     output.say()
+    output.say("`holdfast recovery kit` writes a page to print instead.")
     if profile.network.params.development:
         output.say("Next: `holdfast wallet faucet`, then `holdfast backup PATH`.")
     else:
@@ -58,8 +56,18 @@ def show_phrase(invocation: Invocation, profile: "Profile", phrase: str) -> None
     output.result(_document(profile) | {"phrase": phrase})
 
 
-def show_recovered(invocation: Invocation, profile: "Profile") -> None:
-    """Say that the keys are back."""
+def show_words(invocation: Invocation, phrase: str) -> None:
+    """Print the 24 words in lines of six."""
+    words = phrase.split()
+    for first in range(0, len(words), _WORDS_IN_A_LINE):
+        line = words[first : first + _WORDS_IN_A_LINE]
+        invocation.output.say("  " + " ".join(f"{word:<9}" for word in line).rstrip())
+
+
+def show_recovered(
+    invocation: Invocation, profile: "Profile", mended: tuple[int, ...] = ()
+) -> None:
+    """Say that the keys are back; `mended` are lines of a kit that had mistakes."""
     from holdfast.ledger.core.address import address_text  # noqa: PLC0415
 
     output = invocation.output
@@ -68,7 +76,7 @@ def show_recovered(invocation: Invocation, profile: "Profile") -> None:
     output.say(
         "Next: `holdfast snapshots`, then `holdfast restore latest --target DIR`."
     )
-    output.result(_document(profile))
+    output.result(_document(profile) | {"mended_lines": list(mended)})
 
 
 def _document(profile: "Profile") -> dict[str, object]:

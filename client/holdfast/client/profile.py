@@ -70,11 +70,39 @@ class Profile:
         master = (
             entropy(MASTER_KEY_BYTES) if phrase is None else key_from_phrase(phrase)
         )
+        made = cls.make(
+            home,
+            network,
+            passphrase,
+            master,
+            source=network_file,
+            strength=strength,
+            entropy=entropy,
+        )
+        return made, phrase_from_key(master)
+
+    @classmethod
+    def make(
+        cls,
+        home: Path,
+        network: NetworkFile,
+        passphrase: str,
+        master: bytes,
+        *,
+        source: Path | None = None,
+        strength: Strength = DEFAULT_STRENGTH,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> "Profile":
+        """Make a profile of a master key; `source` is where the network's file is.
+
+        Raises ProfileExistsError or ProfileError.
+        """
+        cls.check_absent(home)
         account = AccountKey.from_secret(OwnerKeys(master).account_secret).id
         content = {
             "version": _VERSION,
             "account": account.hex(),
-            "network_source": str(network_file.resolve()),
+            "network_source": str(source.resolve()) if source else "",
         }
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +115,7 @@ class Profile:
             raise ProfileError(
                 f"the profile in {home} cannot be written: {error.strerror}"
             ) from error
-        return cls(home, network, account), phrase_from_key(master)
+        return cls(home, network, account)
 
     @classmethod
     def load(cls, home: Path) -> "Profile":
