@@ -14,6 +14,7 @@ _Z: Final = -0xD201000000010000
 P: Final = (_Z - 1) ** 2 * (_Z**4 - _Z**2 + 1) // 3 + _Z
 KEY_BYTES: Final = 48
 SIGNATURE_BYTES: Final = 96
+WORD_BYTES: Final = 64
 _FLAGS: Final = 7 << 381
 _SIGN: Final = 1 << 381
 _COMPRESSED: Final = 1 << 383
@@ -44,6 +45,22 @@ def signature_point(signature: bytes) -> bytes:
     if (y[1] > P // 2 if y[1] else y[0] > P // 2) != sign:
         y = (-y[0] % P, -y[1] % P)
     return b"".join(_word(part) for part in (*x, *y))
+
+
+def compressed_signature(point: bytes) -> bytes:
+    """Return the 96 bytes of a signature that `signature_point` had made longer.
+
+    Raises SignatureInvalidError when the 256 bytes are no coordinates.
+    """
+    if len(point) != 4 * WORD_BYTES:
+        raise SignatureInvalidError(f"a point of {len(point)} bytes, not 256")
+    words = (point[at : at + WORD_BYTES] for at in range(0, len(point), WORD_BYTES))
+    x0, x1, y0, y1 = (int.from_bytes(word, "big") for word in words)
+    if max(x0, x1, y0, y1) >= P:
+        raise SignatureInvalidError("a coordinate is out of range")
+    larger = y1 > P // 2 if y1 else y0 > P // 2
+    first = x1 | _COMPRESSED | (_SIGN if larger else 0)
+    return first.to_bytes(48, "big") + x0.to_bytes(48, "big")
 
 
 def _first(data: bytes, size: int) -> tuple[int, bool]:
@@ -85,4 +102,4 @@ def _times(left: Fp2, right: Fp2) -> Fp2:
 
 
 def _word(part: int) -> bytes:
-    return part.to_bytes(64, "big")
+    return part.to_bytes(WORD_BYTES, "big")

@@ -54,7 +54,7 @@ class AccountKey:
 def authenticate(params: NetworkParams, signed: SignedOperation) -> Digest:
     """Return the operation's digest, or raise OperationSignatureError."""
     digest = digest_of(params, signed)
-    if _signer(digest, signed.signature) != signed.account:
+    if signer_of(digest, signed.signature) != signed.account:
         raise OperationSignatureError(signed.account)
     return digest
 
@@ -64,7 +64,7 @@ def digest_of(params: NetworkParams, signed: SignedOperation) -> Digest:
     return operation_digest(params, signed.account, signed.nonce, signed.operation)
 
 
-def _signer(digest: Digest, signature: bytes) -> AccountId | None:
+def signer_of(digest: Digest, signature: bytes) -> AccountId | None:
     """Return who signed, or None: malformed, or the high one of the two s."""
     place = signature[64] - _V_FIRST
     if place not in {0, 1} or int.from_bytes(signature[32:64], "big") > ORDER // 2:

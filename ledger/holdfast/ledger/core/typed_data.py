@@ -135,7 +135,7 @@ def operation_digest(
         + _word("uint64", nonce)
         + _fields(STRUCTS[name], operation)
     )
-    return Digest(keccak(b"\x19\x01" + _domain_separator(params) + body))
+    return Digest(keccak(b"\x19\x01" + domain_separator(params) + body))
 
 
 def typed_data(
@@ -192,7 +192,8 @@ def _type_hash(name: str) -> bytes:
     return keccak(text.encode())
 
 
-def _domain_separator(params: NetworkParams) -> bytes:
+def domain_separator(params: NetworkParams) -> bytes:
+    """Return the hash of the domain that every signature for the network has."""
     return keccak(
         keccak(_declaration("EIP712Domain", _DOMAIN).encode())
         + keccak(DOMAIN_NAME.encode())
