@@ -1,11 +1,13 @@
 """What the network half keeps on its own machine: chunks, cache, profile."""
 
+import io
 import threading
 from pathlib import Path
 
 import pytest
 
 from examples import DEAL_ID, FULL, HEAD, MANIFEST, NETWORK, PARAMS, VAULTS
+from holdfast.client.backing_up import job_of
 from holdfast.client.chunk_box import ChunkBox
 from holdfast.client.chunk_cache import CachedChunks
 from holdfast.client.core.errors import PhraseError, WrongPassphraseError
@@ -18,7 +20,7 @@ from holdfast.client.network_errors import (
     UploadFailedError,
 )
 from holdfast.client.profile import Profile
-from holdfast.client.sizing import bytes_below
+from holdfast.client.sizing import bytes_expected
 from holdfast.ledger.network_file import NetworkFile, SeedVault
 from holdfast.protocol.chunk import check_shard
 from holdfast.protocol.record import VAULT_RECORD, VaultRecord
@@ -227,10 +229,12 @@ def test_a_missing_or_damaged_profile_and_a_wrong_phrase_say_so(
         Profile.load(tmp_path / "home")
 
 
-def test_sizes_below_paths_are_added_and_links_not_followed(tmp_path: Path) -> None:
+def test_what_a_backup_will_read_is_added_up(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "one").write_bytes(bytes(1000))
     (tmp_path / "a" / "b" / "two").write_bytes(bytes(500))
     (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
-    total = bytes_below([bytes(tmp_path / "a"), b"/no such path"])
-    assert 1500 <= total < 1600
+    paths = [tmp_path / "a", Path("/no such path")]
+    assert 1500 <= bytes_expected(job_of(paths)) < 1600
+    assert 500 <= bytes_expected(job_of(paths, exclude=["one"])) < 600
+    assert bytes_expected(job_of([Path("dump")], stream=io.BytesIO(b"1234"))) == 0

@@ -77,11 +77,15 @@ def no_progress(_progress: BackupProgress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What a backup made: the tree, the counts, and the first 10,000 problems."""
+    """What a backup made: the tree, the counts, and the first 10,000 problems.
+
+    `files_new` of the files were not in the parent snapshot.
+    """
 
     tree: BlobList
     stats: SnapshotStats
     problems: tuple[Problem, ...]
+    files_new: int
 
 
 @dataclass(slots=True)
@@ -121,7 +125,12 @@ class Archiver:
         """
         tree = self._stream(job) if job.stream else self._paths(job)
         self._blobs.finish()
-        return Archive(tree, self._stats.frozen(self._blobs), tuple(self._problems))
+        return Archive(
+            tree,
+            self._stats.frozen(self._blobs),
+            tuple(self._problems),
+            self._stats.files_new,
+        )
 
     def _paths(self, job: BackupJob) -> BlobList:
         scanner = Scanner(job.paths, job.exclude, one_file_system=job.one_file_system)
@@ -153,6 +162,7 @@ class Archiver:
         top = DirectoryWriter(self._blobs.add_tree)
         top.add(node)
         self._stats.files += 1
+        self._stats.files_new += not self._top_parent().has_file(node.name)
         self._stats.bytes_seen += size
         return top.finish()
 
@@ -188,6 +198,7 @@ class Archiver:
             if kind_of(status) is NodeKind.FILE:
                 node = self._file(level, path, name, status)
                 self._stats.files += 1
+                self._stats.files_new += not level.parent.has_file(name)
                 self._stats.bytes_seen += node.size
             else:
                 node = make_node(path, name, status)
@@ -268,6 +279,7 @@ class _Counts:
     directories: int = 0
     others: int = 0
     files_unchanged: int = 0
+    files_new: int = 0
     bytes_seen: int = 0
     bytes_read: int = 0
     problems: int = 0

@@ -17,9 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Self, TypeVar
 
+from holdfast.client.archive import BackupJob
 from holdfast.client.async_file import AsyncFile
-from holdfast.client.backing_up import Teller, adopt, job_of, to_the_end
-from holdfast.client.backup import Backup, back_up, estimate
+from holdfast.client.backing_up import job_of
+from holdfast.client.backup import estimate
+from holdfast.client.backup_run import BackupRun, result_of
 from holdfast.client.core.errors import HistoryConflictError
 from holdfast.client.core.objects import Metadatum
 from holdfast.client.core.owner_keys import OwnerKeys
@@ -38,7 +40,6 @@ from holdfast.client.object_store import (
     put_object,
     stat_object,
 )
-from holdfast.client.pack_journal import PackJournal
 from holdfast.client.profile import Profile
 from holdfast.client.pruning import forget
 from holdfast.client.repository import Repository, Update
@@ -54,20 +55,18 @@ from holdfast.client.session_values import (
     PruneResult,
     object_info,
 )
-from holdfast.client.sizing import bytes_below
+from holdfast.client.sizing import bytes_expected
 from holdfast.client.snapshot_listing import nodes_below
 from holdfast.client.storage import Storage, Work, Written
 from holdfast.client.storage_pruning import prune_storage
 from holdfast.client.upload import Upload
-from holdfast.client.upload_options import (
-    UploadOptions,
-)
+from holdfast.client.upload_options import UploadOptions
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet, Transfer
 from holdfast.ledger.errors import LedgerError
 from holdfast.ledger.port import Ledger, LedgerAccount
 from holdfast.ledger.remote import RemoteLedger
-from holdfast.protocol.units import AccountId, DealId, Grains
+from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 
 T = TypeVar("T")
 
@@ -201,37 +200,47 @@ class AsyncClient:
     ) -> BackupResult:
         """Back up files and directories into a new snapshot.
 
-        `exclude` are patterns as for a shell, of names or whole paths; `epochs` is
-        how long a new deal is paid. `progress` is called from threads.
+        `exclude` are lines of a .gitignore; `epochs` is how long a new deal is paid.
+        `progress` is called from threads.
         """
-        job = job_of(paths, tags, exclude)
-        options = self._options(epochs, partial(bytes_below, job.paths))
-        tell = Teller(progress)
-        packs = PackJournal(self._home / "cache" / "packs", self._book.keys.cache)
+        job = job_of(paths, tags=tags, exclude=exclude)
+        return await self.back_up(job, epochs=epochs, progress=progress)
 
-        async def work(repository: Repository, upload: Upload) -> tuple[Update, Backup]:
-            tell.upload = upload
-            await adopt(packs, repository, upload, self._storage.download)
-            backup = await to_the_end(
-                partial(back_up, repository, job, upload, log=packs, progress=tell),
-                tell.stop,
-            )
-            return backup.update, backup
-
-        telling = asyncio.ensure_future(tell.keep_telling())
-        try:
-            written = await self._write(options, work)
-            await asyncio.to_thread(packs.clear)
-        finally:
-            telling.cancel()
-            packs.close()
+    async def back_up(
+        self,
+        job: BackupJob,
+        *,
+        epochs: int | None = None,
+        progress: OnProgress | None = None,
+    ) -> BackupResult:
+        """Do a job that `job_of` made; StreamSpentError if a stream is needed twice."""
+        options = self._options(epochs, partial(bytes_expected, job))
+        packs = self._home / "cache" / "packs"
+        download = self._storage.download
+        async with BackupRun(job, packs, self._book.keys, download, progress) as run:
+            written = await self._write(options, run.work)
         await self._refund_quietly()
-        return BackupResult(
-            written.made.snapshot,
-            written.made.problems,
-            written.upload.progress.added_bytes,
-            tuple(written.upload.left_deals),
-        )
+        return result_of(written)
+
+    async def read(self, work: Callable[[Repository], T]) -> T:
+        """Have `work` read the newest state of the repository, in a thread."""
+        return await asyncio.to_thread(work, await self._repository())
+
+    async def change(self, work: Callable[[Repository, Upload], tuple[Update, T]]) -> T:
+        """Commit the update that `work` makes, in a thread, of the newest state.
+
+        It runs again when another machine's prune came between.
+        """
+
+        async def made(repository: Repository, upload: Upload) -> tuple[Update, T]:
+            return await asyncio.to_thread(work, repository, upload)
+
+        return (await self._write(self._options(), made)).made
+
+    async def chunks_by_deal(self) -> Mapping[DealId, Mapping[ChunkId, int]]:
+        """Return the chunks that each deal holds, with their bytes of ciphertext."""
+        async with self._turn:
+            return (await self._storage.look()).lengths_by_deal()
 
     async def snapshots(self) -> tuple[NamedSnapshot, ...]:
         """Return all snapshots, oldest first."""
@@ -241,8 +250,7 @@ class AsyncClient:
         self, snapshot: str, path: str = "/"
     ) -> tuple[tuple[bytes, Node], ...]:
         """Return (absolute path, node) of everything at and below `path`."""
-        repository = await self._repository()
-        return await asyncio.to_thread(nodes_below, repository, snapshot, path)
+        return await self.read(partial(nodes_below, snapshot=snapshot, path=path))
 
     async def restore(
         self,
@@ -272,7 +280,7 @@ class AsyncClient:
     ) -> CostEstimate:
         """Say what a backup of `paths` would add and cost; nothing is sent."""
         repository = await self._repository()
-        job = job_of(paths, (), ())
+        job = job_of(paths)
         found = await asyncio.to_thread(estimate, repository, job)
         return await self._desk.cost(
             found.snapshot.snapshot.stats, found.chunk_sizes, epochs
@@ -281,13 +289,13 @@ class AsyncClient:
     async def forget(self, snapshots: Sequence[str]) -> tuple[NamedSnapshot, ...]:
         """Take snapshots off the list; a prune gives back their space."""
 
-        async def work(
+        def work(
             repository: Repository, _upload: Upload
         ) -> tuple[Update, tuple[NamedSnapshot, ...]]:
             named = tuple(repository.snapshot(name) for name in snapshots)
             return forget(repository, [each.id for each in named]), named
 
-        return (await self._write(self._options(), work)).made
+        return await self.change(work)
 
     async def prune(self) -> PruneResult:
         """Drop what no snapshot and no object needs; it is no longer paid.
@@ -345,27 +353,20 @@ class AsyncClient:
 
     async def open_blocking(self, name: str) -> io.BufferedReader:
         """Open an object as a file for threads: its reads block."""
-        repository = await self._repository()
-        return await asyncio.to_thread(open_object, repository, name)
+        return await self.read(partial(open_object, name=name))
 
     async def list(self, prefix: str = "") -> tuple[ObjectInfo, ...]:
         """Return the objects whose names start with `prefix`, in order of name."""
-        repository = await self._repository()
-        found = await asyncio.to_thread(lambda: [*objects(repository, prefix)])
+        found = await self.read(lambda repository: [*objects(repository, prefix)])
         return tuple(object_info(entry) for entry in found)
 
     async def stat(self, name: str) -> ObjectInfo:
         """Return what is known of an object, or raise ObjectUnknownError."""
-        repository = await self._repository()
-        return object_info(await asyncio.to_thread(stat_object, repository, name))
+        return object_info(await self.read(partial(stat_object, name=name)))
 
     async def delete(self, name: str) -> None:
         """Remove an object, or raise ObjectUnknownError; a prune frees its bytes."""
-
-        async def work(repository: Repository, _upload: Upload) -> tuple[Update, None]:
-            return await asyncio.to_thread(delete_object, repository, name), None
-
-        await self._write(self._options(), work)
+        await self.change(lambda repository, _: (delete_object(repository, name), None))
 
     # Inside.
 

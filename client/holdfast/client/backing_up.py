@@ -4,28 +4,35 @@ Its job, going on where a killed one stopped, being stopped, and telling how far
 """
 
 import asyncio
-import fnmatch
 import getpass
 import os
 import socket
+import stat
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from holdfast.client.archive import BackupJob, BackupProgress, absolute_paths
 from holdfast.client.download import Download
 from holdfast.client.network_errors import UploadFailedError
 from holdfast.client.pack_journal import PackJournal
+from holdfast.client.path_patterns import PathPatterns
 from holdfast.client.repository import Repository
+from holdfast.client.scan import nothing_excluded
 from holdfast.client.session_values import OnProgress, Progress
 from holdfast.client.upload import Upload
 from holdfast.client.upload_options import UploadProgress
+from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.units import ChunkId
 
 _PROGRAM: Final = "holdfast 0.1.0"
 _TELL_SECONDS: Final = 0.25
 
 T = TypeVar("T")
+
+
+class StreamSpentError(HoldfastError):
+    """A stream can be backed up once; the command must run again from its source."""
 
 
 async def to_the_end(call: Callable[[], T], stop: Callable[[], None]) -> T:
@@ -58,30 +65,37 @@ async def adopt(
 
 def job_of(
     paths: Sequence[str | os.PathLike[str]],
-    tags: Sequence[str],
-    patterns: Sequence[str],
+    *,
+    tags: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    host: str | None = None,
+    one_file_system: bool = False,
+    stream: BinaryIO | None = None,
 ) -> BackupJob:
-    """Return the job of a backup that starts now; patterns are a shell's."""
+    """Return the job of a backup that starts now, on this host unless told another.
+
+    `exclude` are lines of a .gitignore; PatternError if one cannot be understood. A
+    `stream` is stored as the file that the one path names.
+    """
     now = time.time_ns()
     offset = time.localtime(now // 1_000_000_000).tm_gmtoff
-    shapes = tuple(os.fsencode(pattern) for pattern in patterns)
+    chosen = absolute_paths(paths)
+    patterns = PathPatterns(exclude, chosen)
 
-    def excluded(path: bytes, _status: os.stat_result) -> bool:
-        name = path.rpartition(b"/")[2]
-        return any(
-            fnmatch.fnmatchcase(name, shape) or fnmatch.fnmatchcase(path, shape)
-            for shape in shapes
-        )
+    def excluded(path: bytes, status: os.stat_result) -> bool:
+        return patterns.match(path, directory=stat.S_ISDIR(status.st_mode))
 
     return BackupJob(
-        absolute_paths(paths),
+        chosen,
         time_ns=now,
-        host=socket.gethostname(),
+        host=socket.gethostname() if host is None else host,
         user=_user(),
         program=_PROGRAM,
         utc_offset_seconds=offset,
-        tags=tuple(tags),
-        exclude=excluded,
+        tags=tuple(dict.fromkeys(tags)),
+        stream=stream,
+        exclude=excluded if exclude else nothing_excluded,
+        one_file_system=one_file_system,
     )
 
 

@@ -36,6 +36,7 @@ class Backup:
     update: Update
     snapshot: NamedSnapshot
     problems: tuple[Problem, ...]
+    files_new: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Estimate:
     snapshot: NamedSnapshot
     problems: tuple[Problem, ...]
     chunk_sizes: tuple[int, ...]
+    files_new: int
 
 
 def back_up(
@@ -78,7 +80,8 @@ def back_up(
         archive = archiver.run(job)
     named = name_snapshot(keys.dedup, _snapshot(job, archive, parent))
     change = RootChange(repository.root.generation, added=(named,))
-    return Backup(Update(change, tuple(blobs.records)), named, archive.problems)
+    update = Update(change, tuple(blobs.records))
+    return Backup(update, named, archive.problems, archive.files_new)
 
 
 def estimate(
@@ -87,7 +90,8 @@ def estimate(
     """Return what `back_up` would add, having read everything and stored nothing."""
     counter = _Counter()
     backup = back_up(repository.fork(), job, counter, progress=progress)
-    return Estimate(backup.snapshot, backup.problems, tuple(counter.sizes))
+    sizes = tuple(counter.sizes)
+    return Estimate(backup.snapshot, backup.problems, sizes, backup.files_new)
 
 
 @dataclass(slots=True)

@@ -36,6 +36,11 @@ class ParentDirectory:
             return NO_PARENT
         return ParentDirectory(self._context.nodes(node.content), self._context)
 
+    def has_file(self, name: bytes) -> bool:
+        """Return whether the parent had a file of this name."""
+        node = self._find(name)
+        return node is not None and node.kind is NodeKind.FILE
+
     def unchanged(self, name: bytes, status: os.stat_result) -> BlobList | None:
         """Return the file's content if it is as in the parent, and still stored."""
         old = self._find(name)

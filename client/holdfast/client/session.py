@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Self, TypeVar
 
+from holdfast.client.archive import BackupJob
 from holdfast.client.async_client import AsyncClient
 from holdfast.client.async_file import AsyncFile
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import Node
 from holdfast.client.profile import Profile
+from holdfast.client.repository import Repository, Update
 from holdfast.client.restore import OnProgress as OnRestore
 from holdfast.client.restore import RestoreReport
 from holdfast.client.session_values import (
@@ -28,7 +30,8 @@ from holdfast.client.session_values import (
     Progress,
     PruneResult,
 )
-from holdfast.protocol.units import AccountId, DealId, Grains
+from holdfast.client.upload import Upload
+from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 
 __all__ = [
     "AsyncClient",
@@ -172,6 +175,28 @@ class Client:
                 paths, tags=tags, exclude=exclude, epochs=epochs, progress=progress
             )
         )
+
+    def back_up(
+        self,
+        job: BackupJob,
+        *,
+        epochs: int | None = None,
+        progress: OnProgress | None = None,
+    ) -> BackupResult:
+        """Do a backup's job (see AsyncClient)."""
+        return self._run(self._client.back_up(job, epochs=epochs, progress=progress))
+
+    def read(self, work: Callable[[Repository], T]) -> T:
+        """Have `work` read the newest state of the repository, in a thread."""
+        return self._run(self._client.read(work))
+
+    def change(self, work: Callable[[Repository, Upload], tuple[Update, T]]) -> T:
+        """Commit the update that `work` makes of the newest state, in a thread."""
+        return self._run(self._client.change(work))
+
+    def chunks_by_deal(self) -> Mapping[DealId, Mapping[ChunkId, int]]:
+        """Return the chunks that each deal holds, with their bytes of ciphertext."""
+        return self._run(self._client.chunks_by_deal())
 
     def snapshots(self) -> tuple[NamedSnapshot, ...]:
         """Return all snapshots, oldest first."""

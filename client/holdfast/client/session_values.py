@@ -40,13 +40,15 @@ class BackupResult:
     """A finished backup; `problems` are paths that could not be read.
 
     `left_deals` are deals given up on the way, with the last words of their holders.
-    `bytes_uploaded` were sent as sealed chunks, the state included.
+    `bytes_uploaded` were sent as sealed chunks, the state included. `files_new` were
+    not in the parent snapshot.
     """
 
     snapshot: NamedSnapshot
     problems: tuple[Problem, ...]
     bytes_uploaded: int
     left_deals: tuple[LeftDeal, ...]
+    files_new: int
 
 
 @dataclass(frozen=True, slots=True)

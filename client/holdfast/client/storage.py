@@ -70,6 +70,13 @@ class View:
     manifests: Mapping[DealId, tuple[Deal, Manifest]]
     unreadable: tuple[DealUnreadableError, ...]
 
+    def lengths_by_deal(self) -> dict[DealId, dict[ChunkId, int]]:
+        """Return what each deal lists: its chunks, with their ciphertext bytes."""
+        return {
+            deal: {entry.chunk: entry.length for entry in manifest.entries}
+            for deal, (_, manifest) in self.manifests.items()
+        }
+
     def lengths(self) -> dict[ChunkId, int]:
         """Return all chunks that deals list, with their ciphertext bytes."""
         return {
