@@ -115,11 +115,12 @@ class Parties:
     ) -> StorageCertificate:
         """Return what the whole group would have signed."""
         signed = self.checkpoint(keys, epoch, entries)
-        vote = Vote(keys.vault_id, epoch, signed.value.digest())
+        named = Digest(bytes(32))
+        vote = Vote(keys.vault_id, epoch, signed.value.digest(), named)
         message = VOTE.message(vote, self.params.network_id)
         group = self.ledger.group(keys.vault_id, epoch)
         votes = tuple(Signature(v, self.by_id[v].identity.sign(message)) for v in group)
-        return StorageCertificate(epoch, signed, votes)
+        return StorageCertificate(epoch, signed, named, votes)
 
 
 def of_kind(effects: list[fx.Effect], kind: type[E]) -> list[E]:

@@ -4,13 +4,16 @@ from typing import Any
 
 from holdfast.protocol import (
     answer,
+    cases,
     checkpoint,
     deal,
+    faults,
     manifest,
     receipt,
     record,
     repair,
     settlement,
+    takeover,
 )
 from holdfast.protocol import chunk as chunks
 from holdfast.protocol.keys import NodeKeys, SigningPair
@@ -43,6 +46,7 @@ DEAL = deal.Deal(
     opened_epoch=3,
     end_epoch=723,
     escrow=12_345,
+    past=(deal.PastHolder(3, NodeKeys(b"\x09" * 32).vault_id, 5_000_000, 3, 40),),
 )
 CHUNK = chunks.encode_chunk(CIPHERTEXT, 2, 4)
 MANIFEST = manifest.Manifest(2, 4, (manifest.ManifestEntry(CHUNK.id, len(CIPHERTEXT)),))
@@ -80,6 +84,7 @@ CHECKPOINT = checkpoint.CHECKPOINT.sign(
     VAULTS[0].identity,
 )
 SAID = (VAULTS[0].vault_id, 8, CHECKPOINT.value.digest())
+VOTED = (*SAID, Digest(b"\x88" * 32))
 ACKNOWLEDGEMENTS = tuple(
     checkpoint.Signature(
         keys.vault_id,
@@ -92,7 +97,7 @@ ACKNOWLEDGEMENTS = tuple(
 VOTES = tuple(
     checkpoint.Signature(
         keys.vault_id,
-        checkpoint.VOTE.sign(checkpoint.Vote(*SAID), NETWORK, keys.identity).signature,
+        checkpoint.VOTE.sign(checkpoint.Vote(*VOTED), NETWORK, keys.identity).signature,
     )
     for keys in VAULTS[1:]
 )
@@ -106,6 +111,36 @@ STATEMENT = settlement.Statement(
     1_000,
     1_001,
     (settlement.Ejection(VAULTS[3].vault_id, 77, Digest(b"\x55" * 32)),),
+)
+
+MISSED = faults.MissCertificate(
+    VAULTS[0].vault_id,
+    8,
+    tuple(
+        faults.Witness(
+            keys.vault_id,
+            place % 2,
+            faults.MISS.sign(
+                faults.Miss(VAULTS[0].vault_id, 8, place % 2), NETWORK, keys.identity
+            ).signature,
+        )
+        for place, keys in enumerate(VAULTS[1:])
+    ),
+)
+CASE = cases.Case(
+    VAULTS[0].vault_id, cases.Fault.MISSED.value, (MISSED,), (CHECKPOINT,)
+)
+EXTRACT = cases.Extract(
+    PARAMS,
+    12,
+    tuple(
+        cases.RegistryRow(v.identity.public, v.bls_public, 1, None, 1) for v in VAULTS
+    ),
+    (cases.BeaconRow(8, Digest(b"\x21" * 32)),),
+    (cases.DealKey(DEAL_ID, DEAL_PAIR.public),),
+)
+TAKEOVER = takeover.Takeover(
+    DEAL_ID, 3, VAULTS[3].vault_id, VAULTS[0].vault_id, 9, FULL, RECEIPTS[0]
 )
 
 # Every format with one value of it; the names are the keys of values.json.
@@ -163,12 +198,12 @@ FORMATS: dict[str, tuple[Any, Any]] = {
         checkpoint.ACKNOWLEDGEMENT.format,
         checkpoint.Acknowledgement(*SAID),
     ),
-    "vote": (checkpoint.VOTE.format, checkpoint.Vote(*SAID)),
+    "vote": (checkpoint.VOTE.format, checkpoint.Vote(*VOTED)),
     "signature": (checkpoint.SIGNATURE, VOTES[0]),
     "standing": (checkpoint.STANDING, STANDING),
     "storage_certificate": (
         checkpoint.STORAGE_CERTIFICATE,
-        checkpoint.StorageCertificate(8, CHECKPOINT, VOTES),
+        checkpoint.StorageCertificate(8, CHECKPOINT, VOTED[3], VOTES),
     ),
     "entry_proof": (answer.ENTRY_PROOF, ENTRY_PROOF),
     "sibling_request": (
@@ -183,7 +218,31 @@ FORMATS: dict[str, tuple[Any, Any]] = {
     "ejection": (settlement.EJECTION, STATEMENT.ejections[0]),
     "replacement": (
         settlement.REPLACEMENT,
-        settlement.Replacement(DEAL_ID, 3, VAULTS[1].vault_id, 44),
+        settlement.Replacement(DEAL_ID, 3, VAULTS[3].vault_id, VAULTS[0].vault_id),
+    ),
+    "past_holder": (deal.PAST_HOLDER, DEAL.past[0]),
+    "miss": (faults.MISS.format, faults.Miss(VAULTS[0].vault_id, 8, 1)),
+    "witness": (faults.WITNESS, MISSED.witnesses[0]),
+    "miss_certificate": (faults.MISS_CERTIFICATE, MISSED),
+    "case": (cases.CASE, CASE),
+    "registry_row": (cases.REGISTRY_ROW, EXTRACT.vaults[0]),
+    "beacon_row": (cases.BEACON_ROW, EXTRACT.beacons[0]),
+    "deal_key": (cases.DEAL_KEY, EXTRACT.deals[0]),
+    "extract": (cases.EXTRACT, EXTRACT),
+    "case_file": (cases.CASE_FILE, cases.CaseFile(EXTRACT, CASE)),
+    "takeover_request": (
+        takeover.TAKEOVER_REQUEST,
+        takeover.TAKEOVER_REQUEST.sign(
+            takeover.TakeoverRequest(
+                VAULTS[1].vault_id, 9, VAULTS[0].vault_id, DEAL_ID, 3, (MISSED,)
+            ),
+            NETWORK,
+            VAULTS[0].identity,
+        ),
+    ),
+    "takeover": (
+        takeover.TAKEOVER,
+        takeover.TAKEOVER.sign(TAKEOVER, NETWORK, VAULTS[0].identity),
     ),
     "statement": (settlement.STATEMENT, STATEMENT),
     "certificate": (

@@ -247,7 +247,7 @@ async def test_answers_out_of_time_and_forged_ones_are_refused(stage: Stage) -> 
 @on_stage
 async def test_what_a_committee_is_shown_must_hold(stage: Stage) -> None:
     checkpoint = signed_checkpoint(stage, PEERS[0], Entries(()), 2)
-    certificate = StorageCertificate(2, checkpoint, ())
+    certificate = StorageCertificate(2, checkpoint, Digest(bytes(32)), ())
     push = pb.CertifyRequest(
         certificates=[STORAGE_CERTIFICATE.encode(certificate)],
         entries=[ENTRIES.encode(Entries(()))],

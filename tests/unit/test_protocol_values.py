@@ -21,6 +21,7 @@ from examples import (
     PARAMS,
     STANDING,
     VAULTS,
+    VOTED,
     VOTES,
     a_chunk_id,
     a_deal_id,
@@ -245,7 +246,7 @@ def test_a_checkpoint_stands_with_a_majority_of_its_group() -> None:
 
 
 def test_a_storage_certificate_is_for_its_epoch_only() -> None:
-    good = cp.StorageCertificate(8, CHECKPOINT, VOTES)
+    good = cp.StorageCertificate(8, CHECKPOINT, VOTED[3], VOTES)
     assert cp.check_certificate(good, NETWORK, GROUP, IDENTITIES) == CHECKPOINT.value
     with pytest.raises(cp.CheckpointError):
         cp.check_certificate(replace(good, epoch=9), NETWORK, GROUP, IDENTITIES)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from audit_parties import Parties, of_kind, only
+from holdfast.protocol.answer import Answer, answer_id
 from holdfast.protocol.checkpoint import (
     VOTE,
     Entries,
@@ -12,6 +13,7 @@ from holdfast.protocol.checkpoint import (
     check_certificate,
 )
 from holdfast.protocol.judgement import fault_of, seal
+from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.answering import TRANSITIONS, Answering, Stage
@@ -52,6 +54,7 @@ class Audited:
         restored = Restored(stood=(Stood(standing, declared),))
         self.machine = Answering(me, Checkpointing(me, restored), restored)
         self.now = self.parties.at(EPOCH, 0.01)
+        self.answer: Signed[Answer] | None = None
 
     @property
     def group(self) -> tuple[VaultId, ...]:
@@ -65,15 +68,15 @@ class Audited:
         work = only(order, fx.SealAnswer)
         sealed = seal(work.answer, work.question, self.parties.me.pair)
         assert sealed.fault is None
+        self.answer = sealed.answer
         return self.machine.sealed(
             AnswerSealed(self.now, EPOCH, sealed.answer, sealed.fault)
         )
 
     def vote(self, by: VaultId) -> Voted:
-        stood = self.machine.stood
-        assert stood
-        digest = stood.standing.checkpoint.value.digest()
-        vote = Vote(self.parties.me.id, EPOCH, digest)
+        assert self.answer
+        digest = self.answer.value.checkpoint.digest()
+        vote = Vote(self.parties.me.id, EPOCH, digest, answer_id(self.answer))
         pair = self.parties.by_id[by].identity
         signed = VOTE.sign(vote, self.parties.params.network_id, pair)
         return Voted(signed.signature)
@@ -327,15 +330,15 @@ def test_a_standing_without_its_majority_gets_none() -> None:
     assert "majority" in refused.reason
 
 
-def test_a_vote_is_not_given_for_a_second_checkpoint_of_one_epoch() -> None:
+def test_a_vote_is_not_given_for_a_second_answer_of_one_epoch() -> None:
     voter = Voter()
     vault = voter.audited.parties.me.id
-    before = VoteGiven(vault, EPOCH, Digest(b"\x07" * 32))
+    before = VoteGiven(vault, EPOCH, Digest(b"\x07" * 32), Digest(bytes(32)))
     voter.machine = Watching(voter.me, Restored(votes=(before,)))
     voter.machine.step(voter.now)
     refused = only(voter.ask(voter.request), fx.Refuse)
     assert refused.kind is Refusal.DENIED
-    assert "another checkpoint" in refused.reason
+    assert "another answer" in refused.reason
 
 
 def test_an_older_checkpoint_than_the_acknowledged_one_gets_no_vote() -> None:

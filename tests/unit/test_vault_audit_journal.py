@@ -31,6 +31,7 @@ from holdfast.vault.holdings_database import JournalError
 from simulation.fake_data import FakeDeal
 
 EPOCH = 6
+NAMED = Digest(b"\3" * 32)
 
 
 class Story:
@@ -78,7 +79,7 @@ class Story:
             CheckpointSigned(self.signed, self.declared),
             self.given,
             CheckpointStands(self.standing),
-            VoteGiven(other.vault_id, EPOCH, Digest(b"\2" * 32)),
+            VoteGiven(other.vault_id, EPOCH, Digest(b"\2" * 32), NAMED),
             AuditEnded(EPOCH, Outcome.CERTIFIED),
             AuditEnded(EPOCH - 1, Outcome.MISSED, "why"),
             self.own,
@@ -105,7 +106,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     assert restored.stood == (Stood(story.standing, story.declared),)
     assert restored.acknowledged == (story.given,)
     assert restored.votes == (
-        VoteGiven(story.parties.keys[1].vault_id, EPOCH, Digest(b"\2" * 32)),
+        VoteGiven(story.parties.keys[1].vault_id, EPOCH, Digest(b"\2" * 32), NAMED),
     )
     assert [audit.epoch for audit in restored.audits] == [EPOCH - 1, EPOCH]
     assert restored.certificates == (story.own.certificate,)

@@ -9,6 +9,7 @@ import pytest
 
 from audit_parties import Parties
 from holdfast.protocol.checkpoint import Entries
+from holdfast.protocol.units import Digest
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
 from holdfast.vault.core import messages as m
@@ -23,7 +24,7 @@ E = TypeVar("E", bound=Event)
 PARTIES = Parties(3)
 SIGNED = PARTIES.checkpoint(PARTIES.keys[0], 4, Entries(()))
 CHECKPOINT = CheckpointSigned(SIGNED, Declared(Entries(()), {}))
-VOTE = VoteGiven(PARTIES.keys[1].vault_id, 4, SIGNED.value.digest())
+VOTE = VoteGiven(PARTIES.keys[1].vault_id, 4, SIGNED.value.digest(), Digest(bytes(32)))
 OFFER = m.OfferCheckpoint(SIGNED, None, Entries(()), (), ())
 PEER = PARTIES.keys[1].vault_id
 

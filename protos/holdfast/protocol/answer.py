@@ -4,6 +4,7 @@ leaf → shard → chunk → manifest → entry → checkpoint. The answer is pu
 complete: whoever has the beacon and the registry can judge it again.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -39,9 +40,9 @@ from holdfast.protocol.manifest import (
 from holdfast.protocol.manifest import (
     entry_leaf as manifest_leaf,
 )
-from holdfast.protocol.signing import SignedFormat
+from holdfast.protocol.signing import Signed, SignedFormat
 from holdfast.protocol.sums import SumNode, root_from_path
-from holdfast.protocol.units import LEAF_BYTES, ChunkId, DealId, NetworkId
+from holdfast.protocol.units import LEAF_BYTES, ChunkId, DealId, Digest, NetworkId
 
 LEAVES_MAX: Final = 1024
 PATH_MAX: Final = 64
@@ -139,6 +140,14 @@ ANSWER = SignedFormat(
         leaves=sequence(LEAF_PROOF.bare(), LEAVES_MAX),
     )
 )
+
+
+def answer_id(answer: Signed[Answer]) -> Digest:
+    """Return what votes name an answer by: the SHA-256 of its signature.
+
+    The signature commits the vault to the whole answer, and nobody else can make it.
+    """
+    return Digest(hashlib.sha256(answer.signature).digest())
 
 
 def check_answer(

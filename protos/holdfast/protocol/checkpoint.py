@@ -183,11 +183,15 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What a neighbour signs: it verified the answer of `epoch` on this checkpoint."""
+    """What a neighbour signs: it verified the answer of `epoch` on this checkpoint.
+
+    `answer` names that one answer (`answer.answer_id`), so a false vote convicts.
+    """
 
     vault: VaultId
     epoch: int
     checkpoint: Digest
+    answer: Digest
 
 
 ACKNOWLEDGEMENT = SignedFormat(
@@ -201,7 +205,15 @@ ACKNOWLEDGEMENT = SignedFormat(
     )
 )
 VOTE = SignedFormat(
-    Format(Vote, kind=34, version=1, vault=BYTES32, epoch=U64, checkpoint=BYTES32)
+    Format(
+        Vote,
+        kind=34,
+        version=2,
+        vault=BYTES32,
+        epoch=U64,
+        checkpoint=BYTES32,
+        answer=BYTES32,
+    )
 )
 
 
@@ -236,19 +248,21 @@ STANDING = Format(
 
 @dataclass(frozen=True, slots=True)
 class StorageCertificate:
-    """A majority's votes that a vault proved its checkpoint in `epoch`."""
+    """A majority's votes that a vault's `answer` proved its checkpoint in `epoch`."""
 
     epoch: int
     checkpoint: SignedCheckpoint
+    answer: Digest
     votes: tuple[Signature, ...]
 
 
 STORAGE_CERTIFICATE = Format(
     StorageCertificate,
     kind=37,
-    version=1,
+    version=2,
     epoch=U64,
     checkpoint=CHECKPOINT.nested(),
+    answer=BYTES32,
     votes=SIGNATURES,
 )
 
@@ -309,6 +323,8 @@ def check_certificate(
     if key is None:
         raise CheckpointError("the vault is not in the registry")
     CHECKPOINT.verify(certificate.checkpoint, network, key)
-    said = Vote(checkpoint.vault, certificate.epoch, checkpoint.digest())
+    said = Vote(
+        checkpoint.vault, certificate.epoch, checkpoint.digest(), certificate.answer
+    )
     check_majority(VOTE.message(said, network), certificate.votes, group, identities)
     return checkpoint

@@ -23,6 +23,9 @@ from holdfast.protocol.units import (
     VaultId,
 )
 
+PAST_MAX = 4096
+"""Replacements a deal remembers; when there are more, the oldest is forgotten."""
+
 
 def deal_id(owner: AccountId, nonce: bytes) -> DealId:
     """Return the deal's id, which is also its point in the space."""
@@ -70,11 +73,26 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class PastHolder:
+    """Who held an index before: paid for epochs from `since_epoch` to `until_epoch`.
+
+    `until_epoch` is the first epoch that is its successor's.
+    """
+
+    index: int
+    vault: VaultId
+    price: Grains
+    since_epoch: int
+    until_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deal:
     """A deal as the ledger keeps it; `capacity` is bytes for each holder.
 
     `escrow` is all that was ever locked and not yet refunded; what of it was
-    spent is only known to settlements. Holder i holds shard i of every chunk.
+    spent is only known to settlements. Holder i holds shard i of every chunk; `past`
+    are those that were replaced, oldest first.
     """
 
     id: DealId
@@ -89,6 +107,7 @@ class Deal:
     escrow: Grains
     closed_epoch: int | None = None
     refunded: bool = False
+    past: tuple[PastHolder, ...] = ()
 
     @property
     def n(self) -> int:
@@ -101,6 +120,23 @@ class Deal:
             if holder.vault == vault:
                 return index
         return None
+
+    def holder_at(self, index: int, epoch: int) -> Holder | None:
+        """Return who held an index in an epoch, or None before the deal began."""
+        if index >= self.n:
+            return None
+        now = self.holders[index]
+        if epoch >= now.since_epoch:
+            return now
+        for past in self.past:
+            if past.index == index and past.since_epoch <= epoch < past.until_epoch:
+                return Holder(past.vault, past.price, past.since_epoch)
+        return None
+
+    def held_by(self, index: int) -> tuple[VaultId, ...]:
+        """Return everybody who ever held an index, the newest first."""
+        before = [past.vault for past in self.past if past.index == index]
+        return (self.holders[index].vault, *reversed(before))
 
     def last_epoch(self, params: NetworkParams) -> int:
         """Return the first epoch that is no longer paid."""
@@ -115,10 +151,20 @@ class Deal:
 
 
 HOLDER = Format(Holder, kind=4, version=1, vault=BYTES32, price=U64, since_epoch=U64)
+PAST_HOLDER = Format(
+    PastHolder,
+    kind=7,
+    version=1,
+    index=U8,
+    vault=BYTES32,
+    price=U64,
+    since_epoch=U64,
+    until_epoch=U64,
+)
 DEAL = Format(
     Deal,
     kind=5,
-    version=1,
+    version=2,
     id=BYTES32,
     owner=BYTES20,
     nonce=BYTES32,
@@ -131,6 +177,7 @@ DEAL = Format(
     escrow=U64,
     closed_epoch=optional(U64),
     refunded=U8,
+    past=sequence(PAST_HOLDER.bare(), PAST_MAX),
 )
 
 

@@ -56,11 +56,12 @@ def entry_earned(
     entry: Entry, deal: Deal, vault: VaultId, epoch: int, params: NetworkParams
 ) -> Grains:
     """Return what `vault` earned with one entry in one certified epoch."""
-    if deal.refunded or entry.index >= deal.n:
+    if deal.refunded:
         return 0
-    holder = deal.holders[entry.index]
-    since = max(deal.opened_epoch, holder.since_epoch)
-    running = since <= epoch < deal.last_epoch(params)
-    if holder.vault != vault or not running or entry.held_bytes > deal.capacity:
+    holder = deal.holder_at(entry.index, epoch)
+    running = deal.opened_epoch <= epoch < deal.last_epoch(params)
+    if holder is None or holder.vault != vault:
+        return 0
+    if not running or entry.held_bytes > deal.capacity:
         return 0
     return earned(entry.present_bytes, holder.price)

@@ -14,7 +14,8 @@ NAME_BYTES_MAX = 64
 class NetworkParams:
     """What all parties of a network agree on; its hash is the NetworkId.
 
-    Times are integer seconds or epochs; `rebuild_price` is grains per GiB.
+    Times are integer seconds or epochs; `rebuild_price` is grains per GiB;
+    `least_stake` is what a vault must stake at least, so that seats cost something.
     """
 
     name: str
@@ -34,6 +35,7 @@ class NetworkParams:
     unbonding_epochs: int = 168
     keep_epochs: int = 168
     rebuild_price: Grains = GRAINS_PER_HOLD // 100
+    least_stake: Grains = 10 * GRAINS_PER_HOLD
     faucet_grains: Grains = 0
 
     @cached_property
@@ -66,7 +68,7 @@ class NetworkParams:
 NETWORK_PARAMS = Format(
     NetworkParams,
     kind=1,
-    version=1,
+    version=2,
     name=text(NAME_BYTES_MAX),
     chain_id=U64,
     genesis_seconds=U64,
@@ -84,6 +86,7 @@ NETWORK_PARAMS = Format(
     unbonding_epochs=U32,
     keep_epochs=U32,
     rebuild_price=U64,
+    least_stake=U64,
     faucet_grains=U64,
 )
 
@@ -105,6 +108,7 @@ def development_params(
         window_unreachable=8,
         unbonding_epochs=4,
         keep_epochs=4,
+        least_stake=GRAINS_PER_HOLD,
         faucet_grains=10_000 * GRAINS_PER_HOLD,
     )
 

@@ -87,8 +87,9 @@ def check_full_receipt(
     network: NetworkId,
     identities: Mapping[VaultId, bytes],
 ) -> None:
-    """Raise unless every holder of `deal` signed for this head.
+    """Raise unless for every index of `deal` a holder of it signed for this head.
 
+    A receipt of a holder that was replaced since counts as its successor's.
     `identities` gives the registered Ed25519 key of each holder.
     """
     HEAD.verify(full.head, network, deal.deal_key)
@@ -96,20 +97,13 @@ def check_full_receipt(
     digest = head.digest()
     if head.deal != deal.id or len(full.receipts) != deal.n:
         raise ReceiptError("the receipts are of another deal, or some are missing")
-    for index, (holder, signed) in enumerate(
-        zip(deal.holders, full.receipts, strict=True)
-    ):
+    for index, signed in enumerate(full.receipts):
         receipt = signed.value
-        expected = (deal.id, head.sequence, digest, index, holder.vault)
-        if expected != (
-            receipt.deal,
-            receipt.sequence,
-            receipt.head,
-            receipt.index,
-            receipt.vault,
-        ):
+        expected = (deal.id, head.sequence, digest, index)
+        stated = (receipt.deal, receipt.sequence, receipt.head, receipt.index)
+        if expected != stated or receipt.vault not in deal.held_by(index):
             raise ReceiptError(f"receipt {index} is not for this head and holder")
-        key = identities.get(holder.vault)
+        key = identities.get(receipt.vault)
         if key is None:
             raise ReceiptError(f"holder {index} is not in the registry")
         verify(key, RECEIPT.message(receipt, network), signed.signature)

@@ -27,13 +27,15 @@ COMMITTEE_MAX = 1024
 PATH_MAX = 64
 VAULT_LEAF = 1
 DEAL_LEAF = 2
+REPLACEMENT_LEAF = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
     """One leaf: what a vault has earned, or a deal has spent, up to a period.
 
-    `party` is VAULT_LEAF or DEAL_LEAF and says whose `id` it is.
+    `party` is VAULT_LEAF or DEAL_LEAF and says whose `id` it is; a leaf of party
+    REPLACEMENT_LEAF names a replacement.
     """
 
     party: int
@@ -55,12 +57,20 @@ class Ejection:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A vault that took over one index of a deal, paid from `since_epoch` on."""
+    """`vault` took over one index of a deal from `lost`, with shards rebuilt.
+
+    It becomes the holder once it is shown to the ledger, and is paid from then on.
+    """
 
     deal: DealId
     index: int
+    lost: VaultId
     vault: VaultId
-    since_epoch: int
+
+    def leaf(self) -> "Total":
+        """Return its leaf in a settlement tree: named by hash, worth nothing."""
+        named = hashlib.sha256(REPLACEMENT.encode(self)).digest()
+        return Total(REPLACEMENT_LEAF, named, 0)
 
 
 EJECTION = Format(
@@ -69,11 +79,11 @@ EJECTION = Format(
 REPLACEMENT = Format(
     Replacement,
     kind=12,
-    version=1,
+    version=2,
     deal=BYTES32,
     index=U8,
+    lost=BYTES32,
     vault=BYTES32,
-    since_epoch=U64,
 )
 
 
@@ -152,18 +162,23 @@ def signers_bitmap(ranks: Iterable[int], size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All cumulative totals: vault → earned grains, deal → spent grains."""
+    """All cumulative totals: vault → earned grains, deal → spent grains.
+
+    `replaced` are the replacements that the ledger may now be shown.
+    """
 
     earned: Mapping[VaultId, Grains]
     spent: Mapping[DealId, Grains]
+    replaced: tuple[Replacement, ...] = ()
 
     def leaves(self) -> tuple[Total, ...]:
-        """Return the leaves in their one order: vaults, then deals, by id."""
+        """Return the leaves in their one order: vaults, deals, replacements, by id."""
         vaults = (
             Total(VAULT_LEAF, key, self.earned[key]) for key in sorted(self.earned)
         )
         deals = (Total(DEAL_LEAF, key, self.spent[key]) for key in sorted(self.spent))
-        return (*vaults, *deals)
+        replaced = (item.leaf() for item in self.replaced)
+        return (*vaults, *deals, *sorted(replaced, key=lambda leaf: leaf.id))
 
     def tree(self) -> SettlementTree:
         """Return the tree over the encoded leaves."""

@@ -109,8 +109,10 @@ class AuditJournal:
             stood=tuple(stood[-3:]),
             acknowledged=self._acknowledged(),
             votes=tuple(
-                VoteGiven(VaultId(vault), epoch, Digest(checkpoint))
-                for vault, epoch, checkpoint in self._rows("SELECT * FROM votes")
+                VoteGiven(VaultId(vault), epoch, Digest(checkpoint), Digest(answer))
+                for vault, epoch, checkpoint, answer in self._rows(
+                    "SELECT * FROM votes"
+                )
             ),
             audits=self.audits(256),
             certificates=certificates,
@@ -203,8 +205,9 @@ class AuditJournal:
                     "REPLACE INTO acknowledged VALUES (?, ?, ?, ?)",
                     (value.vault, value.epoch, signed, value.root),
                 )
-            case VoteGiven(vault, epoch, digest):
-                run("REPLACE INTO votes VALUES (?, ?, ?)", (vault, epoch, digest))
+            case VoteGiven(vault, epoch, digest, answer):
+                row = (vault, epoch, digest, answer)
+                run("REPLACE INTO votes VALUES (?, ?, ?, ?)", row)
             case AuditEnded(epoch, outcome, reason):
                 row = (epoch, outcome.value, reason)
                 run("REPLACE INTO audits VALUES (?, ?, ?)", row)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 SCHEMA: Final = """
 CREATE TABLE entries (root BLOB PRIMARY KEY, entries BLOB NOT NULL, heads BLOB)
@@ -15,7 +15,7 @@ CREATE TABLE acknowledged (
   root BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE votes (
   vault BLOB NOT NULL, epoch INTEGER NOT NULL, checkpoint BLOB NOT NULL,
-  PRIMARY KEY (vault, epoch)) WITHOUT ROWID;
+  answer BLOB NOT NULL, PRIMARY KEY (vault, epoch)) WITHOUT ROWID;
 CREATE TABLE audits (
   epoch INTEGER PRIMARY KEY, outcome TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE certificates (

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final
 
 from holdfast.ledger.core.questions import question_of
-from holdfast.protocol.answer import Answer
+from holdfast.protocol.answer import Answer, answer_id
 from holdfast.protocol.challenge import challenge
 from holdfast.protocol.checkpoint import (
     VOTE,
@@ -217,7 +217,9 @@ class Answering:
         assert self._stood
         votes = tuple(Signature(peer, vote) for peer, vote in self._votes.items())
         signed = self._stood.standing.checkpoint
-        certificate = StorageCertificate(self._epoch, signed, votes)
+        assert self._answer
+        named = answer_id(self._answer)
+        certificate = StorageCertificate(self._epoch, signed, named, votes)
         self._checkpoints.certified(certificate)
         self.certified_epochs += 1
         ended = self._end(Outcome.CERTIFIED)
@@ -277,10 +279,11 @@ class Answering:
     def _holds(self, peer: VaultId, signature: bytes) -> bool:
         key = self._me.ledger.identities().get(peer)
         group = self._me.ledger.group(self._me.id, self._epoch)
-        if key is None or peer not in group or self._stood is None:
+        if key is None or peer not in group or self._answer is None:
             return False
-        digest = self._stood.standing.checkpoint.value.digest()
-        message = VOTE.message(Vote(self._me.id, self._epoch, digest), self._me.network)
+        digest = self._answer.value.checkpoint.digest()
+        said = Vote(self._me.id, self._epoch, digest, answer_id(self._answer))
+        message = VOTE.message(said, self._me.network)
         try:
             verify(key, message, signature)
         except SignatureInvalidError:

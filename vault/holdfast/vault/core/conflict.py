@@ -55,7 +55,7 @@ def _check_countersigned(
     stated = (receipt.deal, receipt.sequence, receipt.head)
     if head.value.deal != deal.id or stated != (deal.id, head.value.sequence, digest):
         raise ConflictError("a receipt is not for the head beside it")
-    if receipt.index >= deal.n or deal.holders[receipt.index].vault != receipt.vault:
+    if receipt.index >= deal.n or receipt.vault not in deal.held_by(receipt.index):
         raise ConflictError("a receipt is not by a holder of the deal")
     key = identities.get(receipt.vault)
     if key is None:

@@ -55,6 +55,7 @@ class VoteGiven:
     vault: VaultId
     epoch: int
     checkpoint: Digest
+    answer: Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from holdfast.ledger.core.questions import question_of
+from holdfast.protocol.answer import answer_id
 from holdfast.protocol.checkpoint import (
     VOTE,
     Entries,
@@ -85,7 +86,7 @@ class Watching:
         self._known: dict[VaultId, Watched] = {}
         for given in restored.acknowledged:
             self._remember(given)
-        self._votes = {(v.vault, v.epoch): v.checkpoint for v in restored.votes}
+        self._votes = {(v.vault, v.epoch): v for v in restored.votes}
         self._beacon_seconds: dict[int, float] = {}
         self._receipts = ReceiptBook()
         self._parking = Parking(me.ledger)
@@ -154,11 +155,11 @@ class Watching:
         if event.now >= self._deadline(epoch):
             text = f"the answer of epoch {epoch} came too late"
             return [Refuse(event.token, Refusal.UNTIMELY, text)]
-        digest = answer.checkpoint.digest()
-        if self._votes.setdefault((vault, epoch), digest) != digest:
-            text = "this vault voted for another checkpoint in this epoch"
+        named = answer_id(event.answer)
+        given = VoteGiven(vault, epoch, answer.checkpoint.digest(), named)
+        if self._votes.setdefault((vault, epoch), given) != given:
+            text = "this vault voted for another answer in this epoch"
             return [Refuse(event.token, Refusal.DENIED, text)]
-        given = VoteGiven(vault, epoch, digest)
         return [Save(given), self._vote(event.token, given), KeepAnswer(event.answer)]
 
     def _offered(self, event: Asked, offer: OfferCheckpoint) -> list[Effect]:
@@ -208,9 +209,8 @@ class Watching:
             if proof.entry.sequence < least:
                 raise RefusedError(Refusal.DENIED, "a full receipt is newer than that")
         voted = self._votes.get((checkpoint.vault, epoch))
-        if voted == checkpoint.digest():
-            given = VoteGiven(checkpoint.vault, epoch, voted)
-            return [self._vote(event.token, given)]
+        if voted and voted.answer == answer_id(request.answer):
+            return [self._vote(event.token, voted)]
         named = (proof.entry.deal for proof in answer.entries)
         if (parked := self._parking.park(event, named)) is not None:
             return parked
@@ -290,6 +290,6 @@ class Watching:
         return Reply(token, Acknowledged(self._me.pair.sign(message)))
 
     def _vote(self, token: int, given: VoteGiven) -> Effect:
-        vote = Vote(given.vault, given.epoch, given.checkpoint)
+        vote = Vote(given.vault, given.epoch, given.checkpoint, given.answer)
         signed = VOTE.sign(vote, self._me.network, self._me.pair)
         return Reply(token, Voted(signed.signature))

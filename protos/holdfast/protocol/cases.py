@@ -1,0 +1,174 @@
+"""Cases: the evidence on which a vault is ejected, in one portable form.
+
+Neighbours open a case. The committee of the next period judges it and, if its
+majority agrees, names it in the settlement's statement. So a case file is the
+case, the certificate that names it, and the rows of the ledger that both are read
+with: whoever has it judges it again, offline.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from holdfast.protocol.answer import ANSWER, Answer
+from holdfast.protocol.checkpoint import (
+    CHECKPOINT,
+    STORAGE_CERTIFICATE,
+    SignedCheckpoint,
+    StorageCertificate,
+)
+from holdfast.protocol.encoding import (
+    BYTES32,
+    U8,
+    U64,
+    Format,
+    fixed,
+    optional,
+    sequence,
+)
+from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate
+from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
+from holdfast.protocol.settlement import CERTIFICATE, Certificate
+from holdfast.protocol.signing import Signed
+from holdfast.protocol.units import DealId, Digest, VaultId
+
+MISSES_MAX: Final = 256
+VAULTS_MAX: Final = 1 << 18
+BEACONS_MAX: Final = 4096
+DEALS_MAX: Final = 1 << 20
+
+
+class Fault(Enum):
+    """What a vault is accused of."""
+
+    MISSED = 1  # too many epochs, while it could be reached
+    AWAY = 2  # too many epochs, unreachable
+    TWO_CHECKPOINTS = 3  # it signed two different checkpoints of one epoch
+    FALSE_VOTE = 4  # it voted for an answer that proves nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An accusation with its evidence; its digest names it in a settlement.
+
+    MISSED and AWAY: `misses`, ascending by epoch, and in `checkpoints` the accused's
+    newest known checkpoint, which says how many bytes were lost. TWO_CHECKPOINTS:
+    both. FALSE_VOTE: the `certificate` with the accused's vote, and the `answer`
+    that it names. Everything else stays empty.
+    """
+
+    vault: VaultId
+    fault: int
+    misses: tuple[MissCertificate, ...] = ()
+    checkpoints: tuple[SignedCheckpoint, ...] = ()
+    certificate: StorageCertificate | None = None
+    answer: Signed[Answer] | None = None
+
+    def digest(self) -> Digest:
+        """Return the hash by which an ejection names it."""
+        return Digest(hashlib.sha256(CASE.encode(self)).digest())
+
+
+CASE = Format(
+    Case,
+    kind=103,
+    version=1,
+    vault=BYTES32,
+    fault=U8,
+    misses=sequence(MISS_CERTIFICATE.bare(), MISSES_MAX),
+    checkpoints=sequence(CHECKPOINT.nested(), 2),
+    certificate=optional(STORAGE_CERTIFICATE.bare()),
+    answer=optional(ANSWER.nested()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRow:
+    """What placement and signatures need of a vault, in order of registration."""
+
+    identity_key: bytes
+    bls_key: bytes
+    joined_epoch: int
+    left_epoch: int | None
+    listing: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeaconRow:
+    """The beacon of one epoch."""
+
+    epoch: int
+    value: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class DealKey:
+    """The key that signs a deal's heads."""
+
+    deal: DealId
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The part of a ledger that a case is read with; `epoch` is when it was taken."""
+
+    params: NetworkParams
+    epoch: int
+    vaults: tuple[RegistryRow, ...]
+    beacons: tuple[BeaconRow, ...]
+    deals: tuple[DealKey, ...] = ()
+
+    def digest(self) -> Digest:
+        """Return the hash by which two people compare their extracts."""
+        return Digest(hashlib.sha256(EXTRACT.encode(self)).digest())
+
+
+REGISTRY_ROW = Format(
+    RegistryRow,
+    kind=104,
+    version=1,
+    identity_key=BYTES32,
+    bls_key=fixed(48),
+    joined_epoch=U64,
+    left_epoch=optional(U64),
+    listing=U8,
+)
+BEACON_ROW = Format(BeaconRow, kind=105, version=1, epoch=U64, value=BYTES32)
+DEAL_KEY = Format(DealKey, kind=106, version=1, deal=BYTES32, key=BYTES32)
+EXTRACT = Format(
+    Extract,
+    kind=107,
+    version=1,
+    params=NETWORK_PARAMS.nested(),
+    epoch=U64,
+    vaults=sequence(REGISTRY_ROW.bare(), VAULTS_MAX),
+    beacons=sequence(BEACON_ROW.bare(), BEACONS_MAX),
+    deals=sequence(DEAL_KEY.bare(), DEALS_MAX),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """All that anybody needs to judge a case again, offline.
+
+    `certificate` is the settlement that names the case, if it was upheld. `answer`
+    is the one with which the accused proved itself in court, if it did.
+    """
+
+    extract: Extract
+    case: Case
+    certificate: Certificate | None = None
+    answer: Signed[Answer] | None = None
+
+
+CASE_FILE = Format(
+    CaseFile,
+    kind=108,
+    version=1,
+    extract=EXTRACT.nested(),
+    case=CASE.nested(),
+    certificate=optional(CERTIFICATE.bare()),
+    answer=optional(ANSWER.nested()),
+)
