@@ -56,6 +56,7 @@ ADVICE: Final = {
         "compare the 24 words with what you wrote down, in their order",
     ),
     "KitError": Advice("unreadable_kit", ExitCode.WRONG_PASSPHRASE),
+    "ShareError": Advice("unreadable_shares", ExitCode.WRONG_PASSPHRASE),
     "KitNetworkError": Advice("wrong_network", ExitCode.UNREACHABLE),
     "KitFileError": Advice("kit_file", ExitCode.FAILED),
     "KitServerError": Advice(

@@ -18,7 +18,7 @@ SECTIONS: Final = {
         "demo": "Show all of Holdfast on this machine, on real files.",
         "init": "Make a profile: your keys, behind a passphrase.",
         "recover": "Make a profile again from its 24 words or its recovery kit.",
-        "recovery": "Prepare for the worst: a printed recovery kit, the 24 words.",
+        "recovery": "Prepare for the worst: a printed kit, guardian shares.",
         "key": "Passphrases of this machine: list, add, change, remove.",
         "version": "Print the version.",
     },

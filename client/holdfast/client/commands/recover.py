@@ -1,4 +1,4 @@
-"""`holdfast recover`: a profile on a new machine, from words or a kit on paper."""
+"""`holdfast recover`: a profile on a new machine, from words, kit or shares."""
 
 import asyncio
 import sys
@@ -32,6 +32,13 @@ _TYPED_BYTES_MAX = 1 << 20
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Read a recovery kit's code here; - is standard input.",
 )
+@click.option(
+    "--share",
+    "share_files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Read a guardian's share here; repeat it for each.",
+)
 @pass_invocation
 def command(
     invocation: Invocation,
@@ -39,15 +46,18 @@ def command(
     network: Path | None,
     phrase_file: TextIO | None,
     kit_file: Path | None,
+    share_files: tuple[Path, ...],
 ) -> None:
     """Make a profile again, with a new passphrase.
 
-    Its 24 words and the network's file are enough, or its recovery kit alone: every
-    backup can then be listed and restored here.
+    Its 24 words or enough guardian shares, with the network's file, are enough, or
+    its recovery kit alone: every backup can then be listed and restored here.
     """
-    if kit_file is not None and phrase_file is not None:
-        raise click.UsageError("Say --kit or --phrase-file, not both.")
-    if kit_file is not None:
+    if sum(map(bool, (kit_file, phrase_file, share_files))) > 1:
+        raise click.UsageError("Say one of --kit, --share and --phrase-file.")
+    if share_files:
+        _from_shares(invocation, share_files, network)
+    elif kit_file is not None:
         _from_kit(invocation, kit_file, network)
     else:
         _from_phrase(invocation, phrase_file, network)
@@ -73,6 +83,25 @@ def _phrase(file: TextIO | None) -> str:
         return sys.stdin.read()
     typed: str = click.prompt("The 24 words", err=True)
     return typed
+
+
+def _from_shares(
+    invocation: Invocation, files: tuple[Path, ...], network: Path | None
+) -> None:
+    from holdfast.client.guardian_shares import (  # noqa: PLC0415
+        join_shares,
+        read_share_file,
+    )
+    from holdfast.client.profile import Profile  # noqa: PLC0415
+    from holdfast.ledger.network_file import NetworkFile  # noqa: PLC0415
+
+    chosen = network_file(invocation, network)
+    Profile.check_absent(invocation.home)
+    master = join_shares({str(path): read_share_file(path) for path in files})
+    loaded = NetworkFile.load(chosen)
+    passphrase = invocation.passphrase(new=True)
+    profile = Profile.make(invocation.home, loaded, passphrase, master, source=chosen)
+    show_recovered(invocation, profile)
 
 
 def _from_kit(invocation: Invocation, file: Path, chosen: Path | None) -> None:

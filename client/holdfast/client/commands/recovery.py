@@ -54,6 +54,47 @@ def kit(invocation: Invocation, *, output: Path, title: str, words: bool) -> Non
     invocation.output.result({"file": output, "account": account} | named)
 
 
+@command.command("shares")
+@click.option("--threshold", type=int, required=True, help="How many bring it back.")
+@click.option("--shares", "count", type=int, required=True, help="How many to make.")
+@click.option(
+    "--output-dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("shares"),
+    show_default=True,
+    help="Where to write one file for each guardian.",
+)
+@pass_invocation
+def shares(invocation: Invocation, *, threshold: int, count: int, folder: Path) -> None:
+    """Cut the key into shares for people whom you trust together, not alone.
+
+    Any --threshold of them bring everything back; fewer tell nothing. Making shares
+    again makes a new set, and the old one still works.
+    """
+    from holdfast.client.guardian_shares import (  # noqa: PLC0415
+        ShareDetails,
+        make_shares,
+        write_shares,
+    )
+    from holdfast.ledger.core.address import address_text  # noqa: PLC0415
+
+    profile = invocation.profile()
+    network = profile.network
+    keys = profile.unlock(invocation.passphrase())
+    details = ShareDetails(
+        address_text(profile.account), network.name, network.endpoint, threshold, count
+    )
+    made = make_shares(keys.master, threshold, count)
+    paths = write_shares(folder, made, details)
+    say = invocation.output.say
+    say(f"{count} shares written to {folder}; any {threshold} bring everything back.")
+    say("Give each to another person, with the network's file; then delete them here.")
+    invocation.output.result(
+        {"files": [str(path) for path in paths], "threshold": threshold}
+    )
+
+
 @command.command("phrase")
 @pass_invocation
 def phrase(invocation: Invocation) -> None:
