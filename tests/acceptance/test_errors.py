@@ -76,7 +76,7 @@ def test_too_few_tokens_are_told_with_both_amounts(newcomer: Shell, tree: Path) 
 def test_a_path_that_does_not_exist_is_named(owner: Shell, tmp_path: Path) -> None:
     missing = tmp_path / "nowhere"
     run = owner.run("backup", missing)
-    assert_told(run, ExitCode.USAGE, what=str(missing), step="--help")
+    assert_told(run, ExitCode.NOT_FOUND, what=str(missing), step="check the paths")
 
 
 def test_a_snapshot_that_does_not_exist_is_named(owner: Shell, tmp_path: Path) -> None:

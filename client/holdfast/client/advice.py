@@ -96,6 +96,16 @@ ADVICE: Final = {
     "NothingToBackUpError": Advice(
         "nothing_to_back_up", ExitCode.NOT_FOUND, "check the paths"
     ),
+    "PatternError": Advice(
+        "unreadable_pattern",
+        ExitCode.USAGE,
+        "write it as in a .gitignore; a backslash stands before a sign that is meant",
+    ),
+    "StreamSpentError": Advice(
+        "stream_spent",
+        ExitCode.REFUSED,
+        "run the whole pipeline again; what was sent is not sent twice",
+    ),
     "ChunkUnavailableError": Advice(
         "data_unavailable",
         ExitCode.DATA_UNAVAILABLE,

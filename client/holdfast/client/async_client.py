@@ -25,6 +25,7 @@ from holdfast.client.backup_run import BackupRun, result_of
 from holdfast.client.core.errors import HistoryConflictError
 from holdfast.client.core.objects import Metadatum
 from holdfast.client.core.owner_keys import OwnerKeys
+from holdfast.client.core.ports import ChunkWriter
 from holdfast.client.core.selection import EVERYTHING, select
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import Node
@@ -226,7 +227,9 @@ class AsyncClient:
         """Have `work` read the newest state of the repository, in a thread."""
         return await asyncio.to_thread(work, await self._repository())
 
-    async def change(self, work: Callable[[Repository, Upload], tuple[Update, T]]) -> T:
+    async def change(
+        self, work: Callable[[Repository, ChunkWriter], tuple[Update, T]]
+    ) -> T:
         """Commit the update that `work` makes, in a thread, of the newest state.
 
         It runs again when another machine's prune came between.
@@ -290,7 +293,7 @@ class AsyncClient:
         """Take snapshots off the list; a prune gives back their space."""
 
         def work(
-            repository: Repository, _upload: Upload
+            repository: Repository, _writer: ChunkWriter
         ) -> tuple[Update, tuple[NamedSnapshot, ...]]:
             named = tuple(repository.snapshot(name) for name in snapshots)
             return forget(repository, [each.id for each in named]), named

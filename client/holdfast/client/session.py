@@ -15,6 +15,7 @@ from holdfast.client.archive import BackupJob
 from holdfast.client.async_client import AsyncClient
 from holdfast.client.async_file import AsyncFile
 from holdfast.client.core.owner_keys import OwnerKeys
+from holdfast.client.core.ports import ChunkWriter
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import Node
 from holdfast.client.profile import Profile
@@ -30,7 +31,6 @@ from holdfast.client.session_values import (
     Progress,
     PruneResult,
 )
-from holdfast.client.upload import Upload
 from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 
 __all__ = [
@@ -190,7 +190,7 @@ class Client:
         """Have `work` read the newest state of the repository, in a thread."""
         return self._run(self._client.read(work))
 
-    def change(self, work: Callable[[Repository, Upload], tuple[Update, T]]) -> T:
+    def change(self, work: Callable[[Repository, ChunkWriter], tuple[Update, T]]) -> T:
         """Commit the update that `work` makes of the newest state, in a thread."""
         return self._run(self._client.change(work))
 

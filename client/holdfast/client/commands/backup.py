@@ -1,6 +1,7 @@
-"""`holdfast backup PATH…`: files and directories into a new snapshot."""
+"""`holdfast backup PATH…`: files, directories or a stream into a new snapshot."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,28 +9,41 @@ from typing import TYPE_CHECKING
 import click
 
 from holdfast.client import wording
+from holdfast.client.backup_summary import BackupSummary
 from holdfast.client.command_line import Command
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 from holdfast.client.progress import Meter
 
 if TYPE_CHECKING:
-    from holdfast.client.session_values import BackupResult, Progress
-
-_PROBLEMS_SHOWN = 20
+    from holdfast.client.archive import BackupJob, BackupProgress
+    from holdfast.client.session import Client
+    from holdfast.client.session_values import Progress
 
 
 @click.command("backup", cls=Command)
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--tag", "tags", multiple=True, help="Name this snapshot; repeatable.")
 @click.option(
     "--exclude",
     "patterns",
     multiple=True,
-    help="Leave out names like *.tmp; repeatable.",
+    help="Leave out what a line of a .gitignore would; repeatable.",
 )
+@click.option(
+    "--exclude-file",
+    "pattern_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Read such lines from a file; repeatable.",
+)
+@click.option("--one-file-system", "-x", is_flag=True, help="Stay on each PATH's disk.")
+@click.option("--host", help="Name of this machine in the snapshot.")
+@click.option("--stdin", is_flag=True, help="Back up standard input instead of PATHs.")
+@click.option(
+    "--stdin-filename", default="stdin", show_default=True, help="Its name there."
+)
+@click.option("--dry-run", "-n", is_flag=True, help="Only say what would be added.")
 @click.option("--for", "duration", help="How long to pay for: 90d, 500 epochs …")
 @pass_invocation
 def command(
@@ -38,74 +52,85 @@ def command(
     paths: tuple[Path, ...],
     tags: tuple[str, ...],
     patterns: tuple[str, ...],
+    pattern_files: tuple[Path, ...],
+    one_file_system: bool,
+    host: str | None,
+    stdin: bool,
+    stdin_filename: str,
+    dry_run: bool,
     duration: str | None,
 ) -> int:
     """Back up PATHs: only what changed since the last time is sent.
 
-    When it is stopped, or killed, the same command goes on where it was.
+    When it is stopped, or killed, the same command goes on where it was. Files that
+    change, vanish or cannot be read meanwhile are named, and the exit code is 3.
     """
+    from holdfast.client.backing_up import job_of  # noqa: PLC0415
+    from holdfast.client.path_patterns import read_patterns  # noqa: PLC0415
+
+    _check(paths, stdin_filename, stdin=stdin)
     started = time.monotonic()
-    with invocation.client() as client, Meter(invocation.output, "backing up") as meter:
+    from_files = [line for file in pattern_files for line in read_patterns(file)]
+    job = job_of(
+        [Path("/", stdin_filename)] if stdin else paths,
+        tags=[tag for part in tags for tag in part.split(",") if tag],
+        exclude=[*from_files, *patterns],
+        host=host,
+        one_file_system=one_file_system,
+        stream=sys.stdin.buffer if stdin else None,
+    )
+    with invocation.client() as client:
+        run = _foresee if dry_run else _back_up
+        summary = run(invocation, client, job, invocation.epochs(duration))
+    summary.show(invocation.output, time.monotonic() - started)
+    return ExitCode.FILES_SKIPPED if summary.incomplete else ExitCode.OK
+
+
+def _check(paths: tuple[Path, ...], stdin_filename: str, *, stdin: bool) -> None:
+    if stdin == bool(paths):
+        raise click.UsageError("Name PATHs to back up, or say --stdin.")
+    if os.sep in stdin_filename or stdin_filename in {"", ".", ".."}:
+        raise click.UsageError("--stdin-filename is the name of a file, without /.")
+
+
+def _back_up(
+    invocation: Invocation, client: "Client", job: "BackupJob", epochs: int | None
+) -> BackupSummary:
+    with Meter(invocation.output, "backing up") as meter:
 
         def tell(progress: "Progress") -> None:
             if progress.bytes_uploaded:
                 invocation.kept = "what was sent; the same command goes on from there"
-            _show(meter, progress)
+            safe = wording.size(progress.bytes_acknowledged)
+            files = wording.count(progress.files, "file")
+            meter.show(progress.bytes_seen, None, f"{files} read, {safe} safe")
 
-        result = client.backup(
-            paths,
-            tags=tags,
-            exclude=patterns,
-            epochs=invocation.epochs(duration),
-            progress=tell,
-        )
-    _report(invocation, result, time.monotonic() - started)
-    return ExitCode.FILES_SKIPPED if result.problems else ExitCode.OK
-
-
-def _show(meter: Meter, progress: "Progress") -> None:
-    safe = wording.size(progress.bytes_acknowledged)
-    files = wording.count(progress.files, "file")
-    meter.show(progress.bytes_seen, None, f"{files} read, {safe} safe")
-
-
-def _report(invocation: Invocation, result: "BackupResult", seconds: float) -> None:
-    output = invocation.output
-    snapshot, stats = result.snapshot, result.snapshot.snapshot.stats
-    output.say(
-        f"Snapshot {wording.short(snapshot.id)}: "
-        f"{wording.count(stats.files, 'file')}, {wording.size(stats.bytes_seen)}, "
-        f"in {wording.span(seconds)}"
+        made = client.back_up(job, epochs=epochs, progress=tell)
+    return BackupSummary(
+        made.snapshot,
+        made.problems,
+        made.files_new,
+        made.bytes_uploaded,
+        left_deals=made.left_deals,
     )
-    output.say(
-        f"  new: {wording.size(stats.bytes_added)}, sent as "
-        f"{wording.size(result.bytes_uploaded)} of sealed chunks"
-    )
-    for left in result.left_deals:
-        said = "; ".join(f"{wording.short(v)} said {text!r}" for v, text in left.words)
-        output.warn(f"  deal {wording.short(left.deal)} was given up: {said}")
-    for problem in result.problems[:_PROBLEMS_SHOWN]:
-        detail = f": {problem.detail}" if problem.detail else ""
-        path = os.fsdecode(problem.path)
-        output.warn(f"  not stored: {path} is {problem.kind.value}{detail}")
-    if len(result.problems) > _PROBLEMS_SHOWN:
-        output.warn(f"  … and {len(result.problems) - _PROBLEMS_SHOWN} more")
-    output.result(
-        {
-            "snapshot": snapshot.id,
-            "files": stats.files,
-            "bytes_seen": stats.bytes_seen,
-            "bytes_added": stats.bytes_added,
-            "bytes_uploaded": result.bytes_uploaded,
-            "left_deals": [left.deal for left in result.left_deals],
-            "seconds": round(seconds, 3),
-            "problems": [
-                {
-                    "path": os.fsdecode(problem.path),
-                    "kind": problem.kind.name.lower(),
-                    "detail": problem.detail,
-                }
-                for problem in result.problems
-            ],
-        }
+
+
+def _foresee(
+    invocation: Invocation, client: "Client", job: "BackupJob", _epochs: int | None
+) -> BackupSummary:
+    from holdfast.client.backup import estimate  # noqa: PLC0415
+
+    with Meter(invocation.output, "looking") as meter:
+
+        def tell(progress: "BackupProgress") -> None:
+            files = wording.count(progress.files, "file")
+            meter.show(progress.bytes_seen, None, f"{files} read")
+
+        found = client.read(lambda repository: estimate(repository, job, progress=tell))
+    return BackupSummary(
+        found.snapshot,
+        found.problems,
+        found.files_new,
+        sum(found.chunk_sizes),
+        dry_run=True,
     )
