@@ -62,7 +62,9 @@ class KeptAudits:
         if len(request.vault) != 32 or request.epoch > EPOCH_MAX:
             raise RefusedError(Refusal.INVALID, "no such vault or epoch can be")
         vault, epoch = VaultId(request.vault), request.epoch
-        answer = await asyncio.to_thread(self._answers.find, vault, epoch)
+        answer = None
+        if not request.certificate_only:
+            answer = await asyncio.to_thread(self._answers.find, vault, epoch)
         kept = await self._driver.saved(self._journal.certificate, vault, epoch)
         if answer is None and kept is None:
             text = "nothing is kept of that audit here"

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/wire/v1/network.proto\x12\x0bholdfast.v1\"]\n\rGossipRequest\x12(\n\x05known\x18\x01 \x03(\x0b\x32\x19.holdfast.v1.RecordDigest\x12\x0f\n\x07records\x18\x02 \x03(\x0c\x12\x11\n\tpush_only\x18\x03 \x01(\x08\"/\n\x0cRecordDigest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\x04\".\n\x0bGossipReply\x12\x0f\n\x07records\x18\x01 \x03(\x0c\x12\x0e\n\x06wanted\x18\x02 \x03(\x0c\"v\n\x0cOfferRequest\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x0c\x12\x0f\n\x07removed\x18\x04 \x03(\x0c\x12\r\n\x05heads\x18\x05 \x03(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x06 \x01(\x0c\"5\n\nOfferReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62\x61se_unknown\x18\x02 \x01(\x08\"\x1f\n\rAnswerRequest\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\" \n\x0b\x41nswerReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"*\n\x12ShowReceiptRequest\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\"\x12\n\x10ShowReceiptReply\"&\n\x15LastCheckpointRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\")\n\x13LastCheckpointReply\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\",\n\x0c\x41uditRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"1\n\nAuditReply\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"7\n\x0e\x43\x65rtifyRequest\x12\x14\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x0e\n\x0c\x43\x65rtifyReply\"[\n\x12SettlementProposal\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x0e\n\x06signer\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63ounted\x18\x04 \x01(\x0c\"c\n\x0fSettlementReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x0f\n\x07lacking\x18\x02 \x01(\x0c\x12,\n\x07omitted\x18\x03 \x01(\x0b\x32\x1b.holdfast.v1.CertifyRequest\"\x1f\n\rTotalsRequest\x12\x0e\n\x06period\x18\x01 \x01(\x04\"\x1d\n\x0bTotalsReply\x12\x0e\n\x06totals\x18\x01 \x03(\x0c\")\n\x0cProveRequest\x12\r\n\x05party\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\x0c\",\n\nProveReply\x12\x0e\n\x06period\x18\x01 \x01(\x04\x12\x0e\n\x06proofs\x18\x02 \x03(\x0c\x32\xb6\x05\n\x07Network\x12>\n\x06Gossip\x12\x1a.holdfast.v1.GossipRequest\x1a\x18.holdfast.v1.GossipReply\x12;\n\x05Offer\x12\x19.holdfast.v1.OfferRequest\x1a\x17.holdfast.v1.OfferReply\x12>\n\x06\x41nswer\x12\x1a.holdfast.v1.AnswerRequest\x1a\x18.holdfast.v1.AnswerReply\x12M\n\x0bShowReceipt\x12\x1f.holdfast.v1.ShowReceiptRequest\x1a\x1d.holdfast.v1.ShowReceiptReply\x12V\n\x0eLastCheckpoint\x12\".holdfast.v1.LastCheckpointRequest\x1a .holdfast.v1.LastCheckpointReply\x12;\n\x05\x41udit\x12\x19.holdfast.v1.AuditRequest\x1a\x17.holdfast.v1.AuditReply\x12\x41\n\x07\x43\x65rtify\x12\x1b.holdfast.v1.CertifyRequest\x1a\x19.holdfast.v1.CertifyReply\x12H\n\x07Propose\x12\x1f.holdfast.v1.SettlementProposal\x1a\x1c.holdfast.v1.SettlementReply\x12@\n\x06Totals\x12\x1a.holdfast.v1.TotalsRequest\x1a\x18.holdfast.v1.TotalsReply0\x01\x12;\n\x05Prove\x12\x19.holdfast.v1.ProveRequest\x1a\x17.holdfast.v1.ProveReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/wire/v1/network.proto\x12\x0bholdfast.v1\"]\n\rGossipRequest\x12(\n\x05known\x18\x01 \x03(\x0b\x32\x19.holdfast.v1.RecordDigest\x12\x0f\n\x07records\x18\x02 \x03(\x0c\x12\x11\n\tpush_only\x18\x03 \x01(\x08\"/\n\x0cRecordDigest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\x04\".\n\x0bGossipReply\x12\x0f\n\x07records\x18\x01 \x03(\x0c\x12\x0e\n\x06wanted\x18\x02 \x03(\x0c\"v\n\x0cOfferRequest\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x0c\x12\x0f\n\x07removed\x18\x04 \x03(\x0c\x12\r\n\x05heads\x18\x05 \x03(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x06 \x01(\x0c\"5\n\nOfferReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62\x61se_unknown\x18\x02 \x01(\x08\"\x1f\n\rAnswerRequest\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\" \n\x0b\x41nswerReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"*\n\x12ShowReceiptRequest\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\"\x12\n\x10ShowReceiptReply\"&\n\x15LastCheckpointRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\")\n\x13LastCheckpointReply\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"F\n\x0c\x41uditRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10\x63\x65rtificate_only\x18\x03 \x01(\x08\"1\n\nAuditReply\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"7\n\x0e\x43\x65rtifyRequest\x12\x14\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x0e\n\x0c\x43\x65rtifyReply\"[\n\x12SettlementProposal\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x0e\n\x06signer\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63ounted\x18\x04 \x01(\x0c\"c\n\x0fSettlementReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x0f\n\x07lacking\x18\x02 \x01(\x0c\x12,\n\x07omitted\x18\x03 \x01(\x0b\x32\x1b.holdfast.v1.CertifyRequest\"\x1f\n\rTotalsRequest\x12\x0e\n\x06period\x18\x01 \x01(\x04\"\x1d\n\x0bTotalsReply\x12\x0e\n\x06totals\x18\x01 \x03(\x0c\")\n\x0cProveRequest\x12\r\n\x05party\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\x0c\",\n\nProveReply\x12\x0e\n\x06period\x18\x01 \x01(\x04\x12\x0e\n\x06proofs\x18\x02 \x03(\x0c\x32\xb6\x05\n\x07Network\x12>\n\x06Gossip\x12\x1a.holdfast.v1.GossipRequest\x1a\x18.holdfast.v1.GossipReply\x12;\n\x05Offer\x12\x19.holdfast.v1.OfferRequest\x1a\x17.holdfast.v1.OfferReply\x12>\n\x06\x41nswer\x12\x1a.holdfast.v1.AnswerRequest\x1a\x18.holdfast.v1.AnswerReply\x12M\n\x0bShowReceipt\x12\x1f.holdfast.v1.ShowReceiptRequest\x1a\x1d.holdfast.v1.ShowReceiptReply\x12V\n\x0eLastCheckpoint\x12\".holdfast.v1.LastCheckpointRequest\x1a .holdfast.v1.LastCheckpointReply\x12;\n\x05\x41udit\x12\x19.holdfast.v1.AuditRequest\x1a\x17.holdfast.v1.AuditReply\x12\x41\n\x07\x43\x65rtify\x12\x1b.holdfast.v1.CertifyRequest\x1a\x19.holdfast.v1.CertifyReply\x12H\n\x07Propose\x12\x1f.holdfast.v1.SettlementProposal\x1a\x1c.holdfast.v1.SettlementReply\x12@\n\x06Totals\x12\x1a.holdfast.v1.TotalsRequest\x1a\x18.holdfast.v1.TotalsReply0\x01\x12;\n\x05Prove\x12\x19.holdfast.v1.ProveRequest\x1a\x17.holdfast.v1.ProveReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,25 +54,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LASTCHECKPOINTREPLY']._serialized_start=585
   _globals['_LASTCHECKPOINTREPLY']._serialized_end=626
   _globals['_AUDITREQUEST']._serialized_start=628
-  _globals['_AUDITREQUEST']._serialized_end=672
-  _globals['_AUDITREPLY']._serialized_start=674
-  _globals['_AUDITREPLY']._serialized_end=723
-  _globals['_CERTIFYREQUEST']._serialized_start=725
-  _globals['_CERTIFYREQUEST']._serialized_end=780
-  _globals['_CERTIFYREPLY']._serialized_start=782
-  _globals['_CERTIFYREPLY']._serialized_end=796
-  _globals['_SETTLEMENTPROPOSAL']._serialized_start=798
-  _globals['_SETTLEMENTPROPOSAL']._serialized_end=889
-  _globals['_SETTLEMENTREPLY']._serialized_start=891
-  _globals['_SETTLEMENTREPLY']._serialized_end=990
-  _globals['_TOTALSREQUEST']._serialized_start=992
-  _globals['_TOTALSREQUEST']._serialized_end=1023
-  _globals['_TOTALSREPLY']._serialized_start=1025
-  _globals['_TOTALSREPLY']._serialized_end=1054
-  _globals['_PROVEREQUEST']._serialized_start=1056
-  _globals['_PROVEREQUEST']._serialized_end=1097
-  _globals['_PROVEREPLY']._serialized_start=1099
-  _globals['_PROVEREPLY']._serialized_end=1143
-  _globals['_NETWORK']._serialized_start=1146
-  _globals['_NETWORK']._serialized_end=1840
+  _globals['_AUDITREQUEST']._serialized_end=698
+  _globals['_AUDITREPLY']._serialized_start=700
+  _globals['_AUDITREPLY']._serialized_end=749
+  _globals['_CERTIFYREQUEST']._serialized_start=751
+  _globals['_CERTIFYREQUEST']._serialized_end=806
+  _globals['_CERTIFYREPLY']._serialized_start=808
+  _globals['_CERTIFYREPLY']._serialized_end=822
+  _globals['_SETTLEMENTPROPOSAL']._serialized_start=824
+  _globals['_SETTLEMENTPROPOSAL']._serialized_end=915
+  _globals['_SETTLEMENTREPLY']._serialized_start=917
+  _globals['_SETTLEMENTREPLY']._serialized_end=1016
+  _globals['_TOTALSREQUEST']._serialized_start=1018
+  _globals['_TOTALSREQUEST']._serialized_end=1049
+  _globals['_TOTALSREPLY']._serialized_start=1051
+  _globals['_TOTALSREPLY']._serialized_end=1080
+  _globals['_PROVEREQUEST']._serialized_start=1082
+  _globals['_PROVEREQUEST']._serialized_end=1123
+  _globals['_PROVEREPLY']._serialized_start=1125
+  _globals['_PROVEREPLY']._serialized_end=1169
+  _globals['_NETWORK']._serialized_start=1172
+  _globals['_NETWORK']._serialized_end=1866
 # @@protoc_insertion_point(module_scope)

@@ -291,17 +291,21 @@ class AuditRequest(_message.Message):
 
     VAULT_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_ONLY_FIELD_NUMBER: _builtins.int
     vault: _builtins.bytes
     epoch: _builtins.int
+    certificate_only: _builtins.bool
+    """the answer is not wanted: it is large"""
     def __init__(
         self,
         *,
         vault: _builtins.bytes = ...,
         epoch: _builtins.int = ...,
+        certificate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "vault", b"vault"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_only", b"certificate_only", "epoch", b"epoch", "vault", b"vault"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
