@@ -178,10 +178,7 @@ class AsyncClient:
         return await self._desk.close(deal)
 
     async def refund(self) -> Grains:
-        """Fetch back what ended deals did not spend, as far as it is settled.
-
-        `deals`, `backup` and `prune` do it by themselves. Returns the grains.
-        """
+        """Fetch back what settled deals did not spend; `backup` does it by itself."""
         return await self._desk.refund()
 
     async def _refund_quietly(self) -> None:
@@ -239,6 +236,11 @@ class AsyncClient:
             return await asyncio.to_thread(work, repository, upload)
 
         return (await self._write(self._options(), made)).made
+
+    async def with_storage(self, work: Callable[[Storage], Awaitable[T]]) -> T:
+        """Have `work` ask the ledger and the holders itself, alone."""
+        async with self._turn:
+            return await work(self._storage)
 
     async def chunks_by_deal(self) -> Mapping[DealId, Mapping[ChunkId, int]]:
         """Return the chunks that each deal holds, with their bytes of ciphertext."""
@@ -370,8 +372,6 @@ class AsyncClient:
     async def delete(self, name: str) -> None:
         """Remove an object, or raise ObjectUnknownError; a prune frees its bytes."""
         await self.change(lambda repository, _: (delete_object(repository, name), None))
-
-    # Inside.
 
     async def _repository(self) -> Repository:
         async with self._turn:

@@ -85,6 +85,11 @@ class NetworkDirectory:
         """The Ed25519 key of every vault ever registered."""
         return {vault: row.identity_key for vault, row in self._registry.items()}
 
+    @property
+    def rows(self) -> tuple[RegisteredVault, ...]:
+        """The registry's rows, of every vault ever registered."""
+        return tuple(self._registry.values())
+
     def row(self, vault: VaultId) -> RegisteredVault | None:
         """Return a vault's registry row."""
         return self._registry.get(vault)

@@ -8,7 +8,7 @@ import asyncio
 import io
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Self, TypeVar
 
 from holdfast.client.archive import BackupJob
@@ -31,6 +31,7 @@ from holdfast.client.session_values import (
     Progress,
     PruneResult,
 )
+from holdfast.client.storage import Storage
 from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 
 __all__ = [
@@ -193,6 +194,10 @@ class Client:
     def change(self, work: Callable[[Repository, ChunkWriter], tuple[Update, T]]) -> T:
         """Commit the update that `work` makes of the newest state, in a thread."""
         return self._run(self._client.change(work))
+
+    def with_storage(self, work: Callable[[Storage], Awaitable[T]]) -> T:
+        """Have `work` ask the ledger and the holders itself, alone."""
+        return self._run(self._client.with_storage(work))
 
     def chunks_by_deal(self) -> Mapping[DealId, Mapping[ChunkId, int]]:
         """Return the chunks that each deal holds, with their bytes of ciphertext."""

@@ -19,6 +19,7 @@ from holdfast.client.network_errors import (
     VaultRefusedError,
     VaultUnreachableError,
 )
+from holdfast.protocol.checkpoint import STORAGE_CERTIFICATE, StorageCertificate
 from holdfast.protocol.deal import GRANT, QUOTE, SignedGrant, SignedQuote
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.manifest import (
@@ -135,6 +136,18 @@ class VaultLink:
         reply = await self._call(self._network_calls.Prove, request)
         with translated(self.vault):
             return tuple(TOTAL_PROOF.decode(proof) for proof in reply.proofs)
+
+    async def certificate(
+        self, vault: VaultId, epoch: int
+    ) -> StorageCertificate | None:
+        """Ask for the certificate of an audit, if it is kept; it is not verified."""
+        request = network_pb2.AuditRequest(
+            vault=vault, epoch=epoch, certificate_only=True
+        )
+        reply = await self._call(self._network_calls.Audit, request)
+        with translated(self.vault):
+            kept = reply.certificate
+            return STORAGE_CERTIFICATE.decode(kept) if kept else None
 
     async def quote(self, deal: DealId, capacity: int, end_epoch: int) -> SignedQuote:
         """Ask for a quote; only its form is checked."""
