@@ -10,11 +10,10 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import grpc
 
-from holdfast.client.journal import Journal
 from holdfast.client.network_errors import (
     NetworkError,
     NoSeedAnswersError,
@@ -41,6 +40,18 @@ class Seed:
     certificate_pem: bytes
 
 
+class RecordKeeper(Protocol):
+    """Keeps vault records between two runs of the client."""
+
+    def records(self) -> Mapping[VaultId, SignedRecord]:
+        """Return the records kept; they are verified again."""
+        ...
+
+    def keep_records(self, records: Iterable[SignedRecord]) -> None:
+        """Keep records."""
+        ...
+
+
 class NetworkDirectory:
     """The vaults that this client knows, and one link to each it talks to."""
 
@@ -48,7 +59,7 @@ class NetworkDirectory:
         self,
         ledger: Ledger,
         seeds: Sequence[Seed],
-        journal: Journal,
+        journal: RecordKeeper,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.ledger = ledger

@@ -6,6 +6,7 @@ Nothing is decided here. What a vault says is decoded, not believed.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
 import grpc
@@ -19,6 +20,7 @@ from holdfast.client.network_errors import (
     VaultRefusedError,
     VaultUnreachableError,
 )
+from holdfast.protocol.answer import ANSWER, Answer
 from holdfast.protocol.checkpoint import STORAGE_CERTIFICATE, StorageCertificate
 from holdfast.protocol.deal import GRANT, QUOTE, SignedGrant, SignedQuote
 from holdfast.protocol.errors import DecodingError
@@ -35,7 +37,8 @@ from holdfast.protocol.receipt import (
     SignedReceipt,
 )
 from holdfast.protocol.record import VAULT_RECORD, SignedRecord
-from holdfast.protocol.settlement import TOTAL_PROOF, TotalProof
+from holdfast.protocol.settlement import TOTAL, TOTAL_PROOF, Total, TotalProof
+from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import ChunkId, DealId, Digest, VaultId
 from holdfast.wire import frames, rpc
 from holdfast.wire.v1 import network_pb2, network_pb2_grpc, vault_pb2, vault_pb2_grpc
@@ -44,6 +47,8 @@ CALL_SECONDS: Final = 10.0
 PROPOSE_SECONDS: Final = 60.0
 MANIFEST_SECONDS: Final = 60.0
 STREAM_OPEN_SECONDS: Final = 10.0
+AUDIT_SECONDS: Final = 30.0
+TOTALS_MAX: Final = 1 << 24
 Reply = TypeVar("Reply")
 
 _REFUSALS: Final = {
@@ -70,6 +75,14 @@ class Missing(tuple[ChunkId, ...]):
 
 
 ProposeAnswer = SignedReceipt | Missing | Countersigned
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAudit:
+    """What a vault keeps of one audit."""
+
+    answer: Signed[Answer] | None
+    certificate: StorageCertificate | None
 
 
 @contextmanager
@@ -148,6 +161,32 @@ class VaultLink:
         with translated(self.vault):
             kept = reply.certificate
             return STORAGE_CERTIFICATE.decode(kept) if kept else None
+
+    async def audit(self, vault: VaultId, epoch: int) -> ShownAudit:
+        """Ask what is kept of one audit; nothing is verified."""
+        request = network_pb2.AuditRequest(vault=vault, epoch=epoch)
+        reply = await self._call(self._network_calls.Audit, request, AUDIT_SECONDS)
+        with translated(self.vault):
+            return ShownAudit(
+                ANSWER.decode(reply.answer) if reply.answer else None,
+                STORAGE_CERTIFICATE.decode(reply.certificate)
+                if reply.certificate
+                else None,
+            )
+
+    async def totals(self, period: int) -> tuple[Total, ...]:
+        """Ask for all totals of a settlement; their root is not checked."""
+        request = network_pb2.TotalsRequest(period=period)
+        leaves: list[Total] = []
+        with translated(self.vault):
+            call = self._network_calls.Totals(
+                request, timeout=MANIFEST_SECONDS, metadata=rpc.metadata()
+            )
+            async for page in call:
+                leaves += [TOTAL.decode(leaf) for leaf in page.totals]
+                if len(leaves) > TOTALS_MAX:
+                    raise DecodingError("a settlement has more totals than any can")
+        return tuple(leaves)
 
     async def quote(self, deal: DealId, capacity: int, end_epoch: int) -> SignedQuote:
         """Ask for a quote; only its form is checked."""
