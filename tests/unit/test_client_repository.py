@@ -134,7 +134,7 @@ def test_the_commit_and_the_loaded_repository_agree(owner: Owner, source: Path) 
 
 
 def retag_update(owner: Owner, named: NamedSnapshot, tags: tuple[str, ...]) -> Update:
-    return retag(owner.repository, named.id, tags)
+    return retag(owner.repository, {named.id: tags})
 
 
 def test_tags_change_and_the_id_stays(owner: Owner, source: Path) -> None:

@@ -1,18 +1,17 @@
 """Forgetting snapshots, and giving back the chunks that nothing needs any more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from holdfast.client.blob_reader import BlobReader
 from holdfast.client.blob_writer import BlobWriter
-from holdfast.client.core.blobs import BlobId, BlobList, list_ids
 from holdfast.client.core.index import Index
 from holdfast.client.core.objects import list_objects
 from holdfast.client.core.ports import ChunkWriter
 from holdfast.client.core.prune import Liveness, PrunePlan, plan_prune
 from holdfast.client.core.root import Root, RootChange
 from holdfast.client.core.snapshot import SnapshotId, check_tags
-from holdfast.client.core.tree import NodeKind, decode_page
+from holdfast.client.marking import Marker
 from holdfast.client.repository import Repository, Update
 
 
@@ -30,12 +29,11 @@ def forget(repository: Repository, snapshots: Iterable[SnapshotId]) -> Update:
     return Update(RootChange(repository.root.generation, removed=removed))
 
 
-def retag(
-    repository: Repository, snapshot: SnapshotId, tags: tuple[str, ...]
-) -> Update:
-    """Give a snapshot other tags, or raise SnapshotLimitError."""
-    check_tags(tags)
-    return Update(RootChange(repository.root.generation, retagged={snapshot: tags}))
+def retag(repository: Repository, tags: Mapping[SnapshotId, tuple[str, ...]]) -> Update:
+    """Give snapshots other tags, or raise SnapshotLimitError."""
+    for each in tags.values():
+        check_tags(each)
+    return Update(RootChange(repository.root.generation, retagged=tags))
 
 
 def plan(
@@ -98,7 +96,7 @@ def _mark_root(
     liveness: Liveness,
     reader: BlobReader,
 ) -> None:
-    marker = _Marker(liveness, reader)
+    marker = Marker(liveness, reader)
     for named in root.snapshots:
         if named.id not in removed:
             marker.mark_tree(named.snapshot.tree)
@@ -106,33 +104,3 @@ def _mark_root(
         liveness.mark(page.blob)
     for entry in list_objects(root.objects, "", reader.load):
         marker.mark_list(entry.content)
-
-
-class _Marker:
-    """Marks what trees need; what was marked before is not read again."""
-
-    def __init__(self, liveness: Liveness, reader: BlobReader) -> None:
-        self._liveness = liveness
-        self._reader = reader
-
-    def mark_tree(self, top: BlobList) -> None:
-        waiting = [top]
-        while waiting:
-            for page in self.mark_list(waiting.pop()):
-                for node in decode_page(self._reader.load(page)):
-                    if node.kind is NodeKind.DIRECTORY:
-                        waiting.append(node.content)
-                    else:
-                        self.mark_list(node.content)
-
-    def mark_list(self, blobs: BlobList) -> list[BlobId]:
-        """Mark a list and its list blobs; return the blobs that were unmarked."""
-        level = [blob for blob in blobs.ids if self._liveness.mark(blob)]
-        for _ in range(blobs.depth):
-            level = [
-                blob
-                for part in level
-                for blob in list_ids(self._reader.load(part))
-                if self._liveness.mark(blob)
-            ]
-        return level

@@ -31,11 +31,15 @@ from holdfast.client.core.root import (
     check_base,
     decode_root,
     encode_root,
-    find_snapshot,
     join_changes,
 )
 from holdfast.client.core.selection import EVERYTHING, Selection
 from holdfast.client.core.snapshot import NamedSnapshot, Snapshot
+from holdfast.client.core.snapshot_choice import (
+    EVERY_SNAPSHOT,
+    SnapshotFilter,
+    find_snapshot,
+)
 from holdfast.client.core.tree import Node, NodeKind
 from holdfast.client.core.walk import OnLoss, find_node, raise_loss, walk
 from holdfast.client.state import (
@@ -115,9 +119,14 @@ class Repository:
         """All snapshots, oldest first."""
         return self.root.snapshots
 
-    def snapshot(self, name: str) -> NamedSnapshot:
-        """Return "latest" or the one whose id starts so, or SnapshotUnknownError."""
-        return find_snapshot(self.root, name)
+    def snapshot(
+        self, name: str, among: SnapshotFilter = EVERY_SNAPSHOT
+    ) -> NamedSnapshot:
+        """Return the one whose id starts so, or the latest `among` some, by "latest".
+
+        Raises SnapshotUnknownError.
+        """
+        return find_snapshot(self.snapshots, name, among)
 
     def needed_chunks(self) -> frozenset[ChunkId]:
         """Return every chunk that this generation needs; all others are garbage."""

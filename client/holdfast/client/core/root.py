@@ -10,11 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from holdfast.client.core.blobs import BLOB_BYTES_MAX, BlobId
-from holdfast.client.core.errors import (
-    HistoryConflictError,
-    SnapshotUnknownError,
-    StateTooLargeError,
-)
+from holdfast.client.core.errors import HistoryConflictError, StateTooLargeError
 from holdfast.client.core.objects import OBJECT_PAGE, ObjectEntry, ObjectPage
 from holdfast.client.core.snapshot import (
     NAMED_SNAPSHOT,
@@ -175,21 +171,6 @@ def merge_from(segments: Sequence[SegmentReference], packs: int) -> int:
         keep -= 1
         packs += segments[keep].packs
     return keep
-
-
-def find_snapshot(root: Root, name: str) -> NamedSnapshot:
-    """Return the snapshot named by "latest" or the start of its id in hexadecimal.
-
-    Raises SnapshotUnknownError if there is none, or several.
-    """
-    if name == "latest" and root.snapshots:
-        return root.snapshots[-1]
-    found = [s for s in root.snapshots if name and s.id.hex().startswith(name.lower())]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise SnapshotUnknownError(f"{len(found)} snapshots start with {name!r}")
-    raise SnapshotUnknownError(f"there is no snapshot {name!r}")
 
 
 def newest_parent(
