@@ -85,6 +85,7 @@ ADVICE: Final = {
     "UnreadableAmountError": Advice("unreadable_amount", ExitCode.USAGE),
     "LedgerError": Advice("ledger_refused", ExitCode.REFUSED),
     # what was asked for
+    "SubsetError": Advice("unreadable_subset", ExitCode.USAGE),
     "DealUnknownError": Advice("deal_unknown", ExitCode.NOT_FOUND),
     "SnapshotUnknownError": Advice(
         "snapshot_unknown", ExitCode.NOT_FOUND, "`holdfast snapshots` lists them all"

@@ -39,5 +39,6 @@ class ExitCode(IntEnum):
     REFUSED = 18, "the ledger or a vault refused, or another writer was first"
     NETWORK_FAILED = 20, "the network on this machine is down, or a process ended"
     UNTRUE = 21, "a check failed: the demo, a comparison, or the ledger's journal"
+    DEGRADED = 22, "everything can be read, but holders or fresh proofs are missing"
     INTERNAL = 70, "a bug in Holdfast; the error names the log file with its trace"
     INTERRUPTED = 130, "stopped before the end, from the keyboard or by a signal"

@@ -1,0 +1,133 @@
+"""Whether a repository hangs together: every tree read, every blob in a listed chunk.
+
+File data are not read here; that is `read_check`.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from holdfast.client.blob_reader import BlobReader
+from holdfast.client.core.blobs import BlobId, BlobList, list_ids
+from holdfast.client.core.errors import BlobMissingError, ChunkUnavailableError
+from holdfast.client.core.objects import list_objects
+from holdfast.client.core.tree import NodeKind, decode_page
+from holdfast.client.repository import Repository
+from holdfast.protocol.errors import HoldfastError, ProtocolError
+from holdfast.protocol.units import ChunkId
+
+_LOSSES_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something of a snapshot or object that cannot be read now, or never again.
+
+    `within` is the snapshot's id or the object's name; `path` is in the snapshot.
+    """
+
+    within: str
+    path: bytes
+    reason: str
+    damaged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StructureCheck:
+    """What was looked at, and what is missing; at most 1,000 losses are kept."""
+
+    snapshots: int
+    files: int
+    losses: tuple[Loss, ...]
+    missing: frozenset[ChunkId]
+
+
+OnFiles = Callable[[int], None]
+
+
+def check_structure(
+    repository: Repository, listed: Collection[ChunkId], tell: OnFiles
+) -> StructureCheck:
+    """Read all trees of all snapshots, each once, and look up every blob.
+
+    `listed` are the chunks that deals hold. `tell` hears how many files were seen.
+    """
+    seeker = _Seeker(repository.reader, frozenset(listed), tell)
+    for named in repository.snapshots:
+        seeker.tree(named.id.hex(), named.snapshot.tree)
+    try:
+        for entry in list_objects(repository.root.objects, "", repository.reader.load):
+            seeker.content(entry.name, b"", entry.content)
+    except (ChunkUnavailableError, BlobMissingError, ProtocolError) as error:
+        seeker.lose("objects", b"", error)
+    missing = frozenset(repository.needed_chunks() - seeker.listed)
+    return StructureCheck(
+        len(repository.snapshots), seeker.files, tuple(seeker.losses), missing
+    )
+
+
+@dataclass(slots=True)
+class _Seeker:
+    reader: BlobReader
+    listed: frozenset[ChunkId]
+    tell: OnFiles
+    files: int = 0
+    losses: list[Loss] = field(default_factory=list)
+    _seen: set[BlobId] = field(default_factory=set)
+
+    def tree(self, within: str, top: BlobList) -> None:
+        """Follow a tree from its top; what was seen before is not read again."""
+        waiting = [(b"", top)]
+        while waiting:
+            path, pages = waiting.pop()
+            for page in self._blobs(within, path or b"/", pages):
+                for name, kind, content in self._page(within, path, page):
+                    below = path + b"/" + name
+                    if kind is NodeKind.DIRECTORY:
+                        waiting.append((below, content))
+                    else:
+                        self.content(within, below, content)
+
+    def content(self, within: str, path: bytes, content: BlobList) -> None:
+        """Look up every blob of a file, whose data are not read."""
+        self.files += 1
+        self.tell(self.files)
+        for blob in self._blobs(within, path, content):
+            location = self.reader.index.find(blob)
+            if location is None or location.chunk not in self.listed:
+                self.lose(within, path, BlobMissingError(blob))
+                return
+
+    def lose(self, within: str, path: bytes, error: HoldfastError) -> None:
+        """Note what cannot be read."""
+        if len(self.losses) < _LOSSES_MAX:
+            damaged = not isinstance(error, ChunkUnavailableError)
+            self.losses.append(Loss(within, path, str(error), damaged))
+
+    def _page(
+        self, within: str, path: bytes, page: BlobId
+    ) -> Iterator[tuple[bytes, NodeKind, BlobList]]:
+        if page in self._seen:
+            return
+        self._seen.add(page)
+        try:
+            nodes = decode_page(self.reader.load(page))
+        except (ChunkUnavailableError, BlobMissingError, ProtocolError) as error:
+            self.lose(within, path or b"/", error)
+            return
+        for node in nodes:
+            yield node.name, node.kind, node.content
+
+    def _blobs(self, within: str, path: bytes, blobs: BlobList) -> Iterator[BlobId]:
+        if blobs.depth == 0:
+            yield from blobs.ids
+            return
+        for part in blobs.ids:
+            if part in self._seen:
+                continue
+            self._seen.add(part)
+            try:
+                ids = list_ids(self.reader.load(part))
+            except (ChunkUnavailableError, BlobMissingError, ProtocolError) as error:
+                self.lose(within, path, error)
+                continue
+            yield from self._blobs(within, path, BlobList(blobs.depth - 1, ids))
