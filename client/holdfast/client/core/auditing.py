@@ -37,7 +37,8 @@ class Verdict(Enum):
 
     PROVED = "proved"  # certified, and the answer proves it again
     CERTIFIED = "certified"  # certified; the answer itself is not kept any more
-    UNCERTIFIED = "uncertified"  # a right answer, but no majority's votes: unpaid
+    ANSWERED = "answered"  # a majority keeps its right answer; the votes are not shown
+    UNCERTIFIED = "uncertified"  # a right answer, but no majority took it in time
     MISSED = "missed"  # it held something and did not prove it
     FALSE = "false"  # a majority voted for an answer that proves nothing
     IDLE = "idle"  # no deal gave it anything to prove
@@ -95,6 +96,7 @@ class VaultAudit:
         self._right: Signed[Answer] | None = None
         self._wrong: dict[bytes, str] = {}
         self._wrong_shown = ""
+        self._keeping: set[VaultId] = set()
 
     @property
     def is_open(self) -> bool:
@@ -138,6 +140,8 @@ class VaultAudit:
             self._take_certificate(certificate)
         if answer is not None:
             self._take_answer(answer)
+        if answer is not None and answer == self._right and witness in self._group:
+            self._keeping.add(witness)
 
     def finding(self) -> AuditFinding:
         """Return the verdict on what was shown so far."""
@@ -232,7 +236,11 @@ class VaultAudit:
     def _of_answer(self) -> tuple[Verdict, str]:
         if self._epoch >= self._ledger.epoch:
             return Verdict.RUNNING, "answered rightly; its votes are not in yet"
-        return Verdict.UNCERTIFIED, "the answer is right, but nobody shows its votes"
+        kept = f"the answer is right; {len(self._keeping)} of {len(self._group)} "
+        # Neighbours keep what they voted for, and vote only in time.
+        if len(self._keeping) >= majority(len(self._group)):
+            return Verdict.ANSWERED, kept + "neighbours keep it, none shows all votes"
+        return Verdict.UNCERTIFIED, kept + "neighbours took it in time"
 
     def _of_nothing(self) -> tuple[Verdict, str]:
         if self._epoch >= self._ledger.epoch:
