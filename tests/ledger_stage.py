@@ -54,7 +54,9 @@ from holdfast.protocol.units import (
 
 GENESIS_SECONDS = 1_800_000_000
 DEVELOPMENT = development_params("stage", GENESIS_SECONDS)
-STRICT = replace(DEVELOPMENT, name="strict", faucet_grains=0)
+# On a chain every transaction takes a second of its time or more.
+HOURLY = replace(DEVELOPMENT, name="hourly", epoch_seconds=3600)
+STRICT = replace(HOURLY, name="strict", faucet_grains=0)
 STAKE = 100 * GRAINS_PER_HOLD
 
 
@@ -304,11 +306,13 @@ async def _embedded(book: Book) -> AsyncIterator[Stage]:
 
 
 Scenario = Callable[[Stage], Awaitable[None]]
+PLAYS: dict[str, tuple[Scenario, Genesis]] = {}
+"""Every scenario and its network, for whoever has another adapter to try."""
 
 
 def conforms(scenario: Scenario) -> Callable[[str, Path], None]:
     """Make a test of a scenario that must go alike on every adapter."""
-    return conforms_on(DEVELOPMENT)(scenario)
+    return conforms_on(HOURLY)(scenario)
 
 
 def conforms_on(
@@ -325,6 +329,10 @@ def conforms_on(
 
         test.__name__ = getattr(scenario, "__name__", "test_scenario")
         test.__module__ = scenario.__module__
+        PLAYS[f"{test.__module__}.{test.__name__}"] = (
+            scenario,
+            Genesis(params, allocations),
+        )
         return test
 
     return make

@@ -14,7 +14,7 @@ from holdfast.ledger.errors import (
 )
 from holdfast.protocol.units import GRAINS_PER_HOLD, SUPPLY_MAX, AccountId
 from ledger_stage import (
-    DEVELOPMENT,
+    HOURLY,
     GENESIS_SECONDS,
     STRICT,
     Stage,
@@ -27,7 +27,7 @@ from ledger_stage import (
 
 HOLD = GRAINS_PER_HOLD
 ALICE, BOB = account_key(1), account_key(2)
-EARLY = replace(DEVELOPMENT, genesis_seconds=GENESIS_SECONDS + 10)
+EARLY = replace(HOURLY, genesis_seconds=GENESIS_SECONDS + 10)
 
 
 @conforms
