@@ -30,7 +30,7 @@ from holdfast.protocol import bls
 from holdfast.protocol.settlement import Totals
 from holdfast.protocol.units import GRAINS_PER_HOLD, NetworkId, VaultId
 from ledger_stage import (
-    DEVELOPMENT,
+    HOURLY,
     STAKE,
     Stage,
     account_key,
@@ -83,7 +83,7 @@ async def test_a_vault_belongs_to_the_registry_two_epochs_later(stage: Stage) ->
 @conforms
 async def test_registering_again_adds_to_the_stake(stage: Stage) -> None:
     await stage.vaults([1])
-    await stage.act(KEY, cached_registration(1, DEVELOPMENT, KEY.id, 7))
+    await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, 7))
     (row,) = (await stage.ledger.registry(0)).vaults
     assert (row.stake, row.number) == (STAKE + 7, 0)
 
@@ -91,7 +91,7 @@ async def test_registering_again_adds_to_the_stake(stage: Stage) -> None:
 @conforms
 async def test_nobody_lists_anothers_vault(stage: Stage) -> None:
     thief = await stage.fed(9)
-    wish = cached_registration(1, DEVELOPMENT, KEY.id, STAKE)
+    wish = cached_registration(1, HOURLY, KEY.id, STAKE)
     fault = RegistrationFault.CONSENT
     with refused(RegistrationRefusedError, vault=VAULT, fault=fault):
         await stage.act(thief, wish)
@@ -106,9 +106,9 @@ async def test_nobody_lists_anothers_vault(stage: Stage) -> None:
 async def test_a_bls_key_is_proved_and_belongs_to_one_vault(stage: Stage) -> None:
     await stage.vaults([2])
     await stage.act(KEY, Faucet())
-    network = DEVELOPMENT.network_id
+    network = HOURLY.network_id
     other = node_keys(2)
-    wish = cached_registration(1, DEVELOPMENT, KEY.id, STAKE)
+    wish = cached_registration(1, HOURLY, KEY.id, STAKE)
     rogue = replace(wish, possession=bls.prove_possession(other.bls_secret))
     with refused(RegistrationRefusedError, fault=RegistrationFault.POSSESSION):
         await stage.act(KEY, signed(1, network, rogue))
@@ -123,7 +123,7 @@ async def test_a_bls_key_is_proved_and_belongs_to_one_vault(stage: Stage) -> Non
 @conforms
 async def test_a_listed_vault_keeps_its_keys_account_and_payout(stage: Stage) -> None:
     await stage.vaults([1])
-    elsewhere = cached_registration(1, DEVELOPMENT, account_key(5).id, 1)
+    elsewhere = cached_registration(1, HOURLY, account_key(5).id, 1)
     with refused(RegistrationRefusedError, fault=RegistrationFault.KEYS_DIFFER):
         await stage.act(KEY, elsewhere)
 
@@ -131,9 +131,9 @@ async def test_a_listed_vault_keeps_its_keys_account_and_payout(stage: Stage) ->
 @conforms
 async def test_a_stake_is_above_zero_and_paid_for(stage: Stage) -> None:
     with refused(AmountRefusedError, amount=0):
-        await stage.act(KEY, cached_registration(1, DEVELOPMENT, KEY.id, 0))
+        await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, 0))
     with refused(BalanceTooLowError, needed=STAKE, has=0):
-        await stage.act(KEY, cached_registration(1, DEVELOPMENT, KEY.id, STAKE))
+        await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, STAKE))
 
 
 @conforms
@@ -147,7 +147,7 @@ async def test_an_unbonded_vault_leaves_the_registry_for_good(stage: Stage) -> N
     with refused(VaultLeftError, vault=VAULT):
         await stage.act(KEY, Unbond(VAULT))
     with refused(RegistrationRefusedError, fault=RegistrationFault.LEFT):
-        await stage.act(KEY, cached_registration(1, DEVELOPMENT, KEY.id, STAKE))
+        await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, STAKE))
 
 
 @conforms
