@@ -14,6 +14,7 @@ from holdfast.ledger.core.operations import (
     Operation,
     Refund,
     Register,
+    Replace,
     Settle,
     Transfer,
     Unbond,
@@ -23,6 +24,7 @@ from holdfast.protocol.deal import Quote
 from holdfast.protocol.settlement import (
     Certificate,
     Ejection,
+    Replacement,
     Statement,
     Total,
     TotalProof,
@@ -73,6 +75,7 @@ operations: st.SearchStrategy[Operation] = st.one_of(
     ),
     st.builds(Claim, proofs),
     st.builds(Refund, id32, few(proofs, 2)),
+    st.builds(Replace, st.builds(Replacement, id32, u8, id32, id32), proofs),
 )
 
 
@@ -112,5 +115,6 @@ def examples() -> dict[str, Operation]:
         Settle(certificate),
         Claim(leaf),
         Refund(deal, (leaf, leaf)),
+        Replace(Replacement(deal, 2, vault, VaultId(b"\xbb" * 32)), leaf),
     ]
     return {type(operation).__name__: operation for operation in listed}

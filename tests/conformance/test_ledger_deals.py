@@ -170,18 +170,18 @@ async def test_on_a_real_network_every_holder_has_its_own_payout(stage: Stage) -
 
 @conforms
 async def test_a_stake_vouches_for_a_bounded_number_of_bytes(stage: Stage) -> None:
-    price = stage.params.rebuild_price
-    await stage.vaults([1], stake=2 * price)
+    price, terms = stage.params.rebuild_price, {"numbers": [1], "capacity": 50 * GIB}
+    await stage.vaults([1], stake=100 * price)
     owner = await stage.fed(50)
     for nonce in (1, 2):
-        await stage.act(owner, await stage.opening(owner, numbers=[1], nonce=nonce))
+        await stage.act(owner, await stage.opening(owner, nonce=nonce, **terms))
     vault = node_keys(1).vault_id
-    data = {"vault": vault, "needed": 3 * price, "has": 2 * price}
-    third = await stage.opening(owner, numbers=[1], nonce=3)
+    data = {"vault": vault, "needed": 150 * price, "has": 100 * price}
+    third = await stage.opening(owner, nonce=3, **terms)
     with refused(StakeTooLowError, **data):
         await stage.act(owner, third)
     key = vault_key(1)
-    await stage.act(key, cached_registration(1, stage.params, key.id, price))
+    await stage.act(key, cached_registration(1, stage.params, key.id, 50 * price))
     await stage.act(owner, third)
 
 

@@ -15,6 +15,7 @@ from holdfast.ledger.core.registry import CONSENT, Consent
 from holdfast.ledger.errors import (
     AmountRefusedError,
     BalanceTooLowError,
+    LeastStakeError,
     NothingToWithdrawError,
     NotOwnerError,
     RegistrationFault,
@@ -134,6 +135,20 @@ async def test_a_stake_is_above_zero_and_paid_for(stage: Stage) -> None:
         await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, 0))
     with refused(BalanceTooLowError, needed=STAKE, has=0):
         await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, STAKE))
+
+
+@conforms
+async def test_a_seat_costs_the_least_stake_and_more_may_be_added_in_any_amount(
+    stage: Stage,
+) -> None:
+    least = stage.params.least_stake
+    await stage.act(KEY, Faucet())
+    with refused(LeastStakeError, vault=VAULT, least=least, offered=least - 1):
+        await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, least - 1))
+    await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, least))
+    await stage.act(KEY, cached_registration(1, HOURLY, KEY.id, 1))
+    (row,) = (await stage.ledger.registry(0)).vaults
+    assert row.stake == least + 1
 
 
 @conforms

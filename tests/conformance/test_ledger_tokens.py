@@ -31,6 +31,7 @@ from holdfast.ledger.core.operations import (
     Fund,
     Operation,
     Refund,
+    Replace,
     Settle,
     Transfer,
     Unbond,
@@ -44,9 +45,11 @@ from holdfast.protocol import bls
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.settlement import (
     DEAL_LEAF,
+    REPLACEMENT_LEAF,
     VAULT_LEAF,
     Certificate,
     Ejection,
+    Replacement,
     TotalProof,
     Totals,
     prove_total,
@@ -258,7 +261,30 @@ class Tokens(RuleBasedStateMachine):
         for holder in row.holders:
             earned[holder.vault] = earned.get(holder.vault, 0) + share
         spent[deal] = spent.get(deal, 0) + share * len(row.holders)
-        self.totals = Totals(earned, spent)
+        self.totals = replace(self.totals, earned=earned, spent=spent)
+
+    @rule(data=st.data(), number=numbers)
+    def name_a_replacement(self, data: Any, number: int) -> None:
+        """Its leaf is in the next settlement, whether the ledger may use it or not."""
+        if self.deals:
+            row = self.deal(data.draw(st.sampled_from(list(self.deals))))
+            index = data.draw(st.integers(0, row.n - 1))
+            lost, vault = row.holders[index].vault, node_keys(number).vault_id
+            named = {*self.totals.replaced, Replacement(row.id, index, lost, vault)}
+            self.totals = replace(self.totals, replaced=tuple(named))
+
+    @rule(key=people)
+    def replace_whom_the_settlement_names(self, key: AccountKey) -> None:
+        for change in self.settled.replaced:
+            before = self.deal(change.deal)
+            proof = prove_total(self.settled, REPLACEMENT_LEAF, change.leaf().id)
+            assert proof is not None
+            if self.act(key, Replace(change, proof)):
+                after = self.deal(change.deal)
+                assert before.holders[change.index].vault == change.lost
+                assert after.holders[change.index].vault == change.vault
+                assert after.past[-1].until_epoch == self.epoch
+                assert not self.act(key, Replace(change, proof))
 
     @rule(key=people, ejected=st.one_of(st.none(), numbers), extra=st.integers(0, 2))
     def settle(self, key: AccountKey, ejected: int | None, extra: Grains) -> None:

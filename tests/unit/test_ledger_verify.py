@@ -12,13 +12,19 @@ import pytest
 from click.testing import CliRunner
 
 from holdfast.ledger.core.chain import EntryKind, Genesis, entry_hash
-from holdfast.ledger.core.operations import Claim, Fund, Transfer
+from holdfast.ledger.core.operations import Claim, Fund, Replace, Transfer, Unbond
 from holdfast.ledger.errors import LedgerFileError
 from holdfast.ledger.main import ledger as commands
 from holdfast.ledger.sqlite import open_book
 from holdfast.ledger.tables import TABLES
 from holdfast.ledger.verify import VerifyReport, verify
-from holdfast.protocol.settlement import VAULT_LEAF, Totals, prove_total
+from holdfast.protocol.settlement import (
+    REPLACEMENT_LEAF,
+    VAULT_LEAF,
+    Replacement,
+    Totals,
+    prove_total,
+)
 from holdfast.protocol.units import Digest
 from ledger_stage import (
     DEVELOPMENT,
@@ -39,16 +45,22 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with sqlite_stage(Genesis(DEVELOPMENT), path) as stage:
             await stage.vaults([1, 2, 3])
             owner = await stage.fed(50)
-            wish = await stage.opening(owner, numbers=[1, 2], price=9)
+            wish = await stage.opening(owner, numbers=[1, 2], price=9, end_epoch=20)
             await stage.act(owner, wish)
             await stage.act(owner, Transfer(account_key(51).id, 5))
             await stage.advance_to(4)
-            (first,) = vault_ids([1])
-            totals = Totals({first: 7}, {opened(owner, wish): 7})
+            first, second, third = vault_ids([1, 2, 3])
+            deal = opened(owner, wish)
+            change = Replacement(deal, 1, second, third)
+            totals = Totals({first: 7}, {deal: 7}, (change,))
             await stage.settle(owner, totals, [1, 2, 3])
             proof = prove_total(totals, VAULT_LEAF, first)
+            named = prove_total(totals, REPLACEMENT_LEAF, change.leaf().id)
             assert proof is not None
+            assert named is not None
             await stage.act(owner, Claim(proof))
+            await stage.act(vault_key(2), Unbond(second))
+            await stage.act(owner, Replace(change, named))
 
     asyncio.run(live())
     return path / "ledger.db"

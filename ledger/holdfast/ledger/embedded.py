@@ -104,7 +104,7 @@ class EmbeddedLedger:
         return tuple(row.deal for row in self._book.state.deals_owned(owner))
 
     async def deals_held(self, vaults: tuple[VaultId, ...], after: int) -> DealChanges:
-        """Return deals with any of these vaults among the holders, changed after."""
+        """Return deals that any of these vaults hold or held, changed after."""
         return deals_after(self._book.state, vaults, after)
 
     async def sync(

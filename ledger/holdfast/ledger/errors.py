@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 
+from holdfast.ledger.chain_errors import (
+    ChainRefusedError,
+    GasMissingError,
+    PrecompilesMissingError,
+    RefundsOpenError,
+    TransactionPendingError,
+    WrongChainError,
+)
 from holdfast.ledger.core.deal_errors import (
     AlreadyRefundedError,
     DealEndedError,
@@ -29,6 +37,7 @@ from holdfast.ledger.core.errors import (
     hold,
 )
 from holdfast.ledger.core.registry_errors import (
+    LeastStakeError,
     NothingToWithdrawError,
     RegistrationFault,
     RegistrationRefusedError,
@@ -37,6 +46,11 @@ from holdfast.ledger.core.registry_errors import (
     StillActiveError,
     UnknownVaultError,
     VaultLeftError,
+)
+from holdfast.ledger.core.replacement_errors import (
+    ReplacementFault,
+    ReplacementRefusedError,
+    SlotTakenError,
 )
 from holdfast.ledger.core.settlement_errors import (
     AlreadySettledError,
@@ -56,10 +70,13 @@ __all__ = [
     "AmountRefusedError",
     "BalanceTooLowError",
     "Blame",
+    "ChainRefusedError",
     "DealEndedError",
     "DealExistsError",
     "FaucetClosedError",
     "FaucetUsedError",
+    "GasMissingError",
+    "LeastStakeError",
     "LedgerAnswerError",
     "LedgerError",
     "LedgerFileError",
@@ -71,14 +88,19 @@ __all__ = [
     "NothingToWithdrawError",
     "OperationSignatureError",
     "OverdrawnError",
+    "PrecompilesMissingError",
     "ProofFault",
     "ProofRefusedError",
     "QuoteFault",
     "QuoteRefusedError",
+    "RefundsOpenError",
     "RegistrationFault",
     "RegistrationRefusedError",
+    "ReplacementFault",
+    "ReplacementRefusedError",
     "SettlementFault",
     "SettlementRefusedError",
+    "SlotTakenError",
     "StakeLockedError",
     "StakeTooLowError",
     "StillActiveError",
@@ -86,10 +108,12 @@ __all__ = [
     "TermsFault",
     "TermsRefusedError",
     "TickRefusedError",
+    "TransactionPendingError",
     "UnknownDealError",
     "UnknownVaultError",
     "UnsettledError",
     "VaultLeftError",
+    "WrongChainError",
     "WrongNetworkError",
     "hold",
 ]

@@ -86,6 +86,8 @@ def vault_message(row: RegisteredVault) -> pb.RegisteredVault:
         left_epoch=row.left_epoch,
         claimed=row.claimed,
         changed=row.changed,
+        slashed=row.slashed,
+        released_epoch=row.released_epoch,
     )
 
 
@@ -108,6 +110,8 @@ def vault_value(message: pb.RegisteredVault) -> RegisteredVault:
         left_epoch=left,
         claimed=message.claimed,
         changed=message.changed,
+        slashed=message.slashed,
+        released_epoch=message.released_epoch,
     )
 
 

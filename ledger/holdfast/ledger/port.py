@@ -125,7 +125,7 @@ class Ledger(Protocol):
         ...
 
     async def deals_held(self, vaults: tuple[VaultId, ...], after: int) -> DealChanges:
-        """Return deals with any of these vaults among the holders, changed after.
+        """Return deals that any of these vaults hold or held, changed after.
 
         At most 512 at once: ask again after `upto` until none come.
         """
@@ -136,7 +136,8 @@ class Ledger(Protocol):
     ) -> SyncChanges:
         """Return everything a follower needs that changed after sequence `after`.
 
-        That is beacons, registry rows, deals held by `vaults`, and the settlement;
+        That is beacons, registry rows, deals that `vaults` hold or held, and the
+        settlement;
         the first call asks after 0. When there is nothing new, the answer waits for
         the first change, at most `wait_seconds` (60).
         """

@@ -166,7 +166,7 @@ class RemoteLedger:
         return tuple(found)
 
     async def deals_held(self, vaults: tuple[VaultId, ...], after: int) -> DealChanges:
-        """Return deals with any of these vaults among the holders, changed after."""
+        """Return deals that any of these vaults hold or held, changed after."""
         request = pb.DealsHeldRequest(vaults=vaults, after=after)
         return await self._ask(self._stub.DealsHeld, request, deals_value)
 

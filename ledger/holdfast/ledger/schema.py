@@ -73,6 +73,8 @@ def _create_vaults(database: Database) -> None:
             "left_epoch": int,
             "claimed": int,
             "changed": int,
+            "slashed": int,
+            "released_epoch": int,
         },
         ("vault",),
     )
@@ -108,6 +110,20 @@ def _create_deals(database: Database) -> None:
         ("deal", "place"),
     )
     database.table("holders").create_index(["vault"])
+    _create(
+        database,
+        "past_holders",
+        {
+            "deal": bytes,
+            "number": int,
+            "place": int,
+            "vault": bytes,
+            "price": int,
+            "since_epoch": int,
+            "until_epoch": int,
+        },
+        ("deal", "number"),
+    )
 
 
 def _create_books(database: Database) -> None:

@@ -24,7 +24,7 @@ from holdfast.ledger.core.values import (
     RegisteredVault,
     Settled,
 )
-from holdfast.protocol.deal import Deal, Holder
+from holdfast.protocol.deal import Deal, Holder, PastHolder
 from holdfast.protocol.settlement import CERTIFICATE
 
 Row = tuple[Any, ...]
@@ -80,6 +80,12 @@ def _holder_rows(changes: Changes) -> Iterator[Row]:
             yield (row.deal.id, place, holder.vault, holder.price, holder.since_epoch)
 
 
+def _past_rows(changes: Changes) -> Iterator[Row]:
+    for row in changes.deals:
+        for number, past in enumerate(row.deal.past):
+            yield (row.deal.id, number, *astuple(past))
+
+
 def _beacon_rows(changes: Changes) -> Iterator[Row]:
     if changes.beacon is not None:
         beacon = changes.beacon.beacon
@@ -110,12 +116,21 @@ DEALS: Final = Table(
 HOLDERS: Final = Table(
     "holders", 2, ("deal", "place", "vault", "price", "since_epoch"), _holder_rows
 )
+PAST_HOLDERS: Final = Table(
+    "past_holders",
+    2,
+    ("deal", "number", "place", "vault", "price", "since_epoch", "until_epoch"),
+    _past_rows,
+)
 BEACONS: Final = Table("beacons", 1, ("epoch", "value", "changed"), _beacon_rows)
 SETTLEMENTS: Final = Table(
     "settlements", 1, ("period", "certificate", "sequence", "epoch"), _settlement_rows
 )
 BOOKS: Final = Table("books", 1, ("id", *Books.__slots__), _books_rows)
-TABLES: Final = (ACCOUNTS, VAULTS, DEALS, HOLDERS, BEACONS, SETTLEMENTS, BOOKS)
+TABLES: Final = (
+    *(ACCOUNTS, VAULTS, DEALS, HOLDERS, PAST_HOLDERS),
+    *(BEACONS, SETTLEMENTS, BOOKS),
+)
 
 
 def load(connection: sqlite3.Connection, state: MemoryState, head: Head) -> None:
@@ -151,22 +166,27 @@ def _vault(row: Row) -> RegisteredVault:
 
 def _deals(connection: sqlite3.Connection) -> tuple[DealRow, ...]:
     """Return all deals with their holders, in order of number."""
-    rows = connection.execute(HOLDERS.select("deal, place"))
-    holders = {
-        deal: tuple(Holder(*row[2:]) for row in group)
-        for deal, group in groupby(rows, key=lambda row: row[0])
-    }
+    holders = _by_deal(connection.execute(HOLDERS.select("deal, place")))
+    past = _by_deal(connection.execute(PAST_HOLDERS.select("deal, number")))
     return tuple(
-        _deal(row, holders.get(row[0], ()))
+        _deal(row, holders.get(row[0], []), past.get(row[0], []))
         for row in connection.execute(DEALS.select("number"))
     )
 
 
-def _deal(row: Row, holders: tuple[Holder, ...]) -> DealRow:
+def _by_deal(rows: Iterable[Row]) -> dict[bytes, list[Row]]:
+    """Return what follows each deal and the place in its list."""
+    groups = groupby(rows, key=lambda row: row[0])
+    return {deal: [row[2:] for row in group] for deal, group in groups}
+
+
+def _deal(row: Row, holders: list[Row], past: list[Row]) -> DealRow:
     values = dict(zip(DEALS.columns, row, strict=True))
     number, changed = values.pop("number"), values.pop("changed")
     values["refunded"] = bool(values["refunded"])
-    return DealRow(Deal(holders=holders, **values), number, changed)
+    values["holders"] = tuple(Holder(*holder) for holder in holders)
+    values["past"] = tuple(PastHolder(*before) for before in past)
+    return DealRow(Deal(**values), number, changed)
 
 
 def _newest_settlement(connection: sqlite3.Connection) -> Settled | None:

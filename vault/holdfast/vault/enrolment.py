@@ -34,8 +34,8 @@ class Enrolment:
         self._mirror = mirror
         self._key = AccountKey.from_secret(keys.account_secret)
         self._payout = payout or self._key.id
-        price = mirror.params.rebuild_price
-        self._stake = max(stake_needed(quota_bytes, price), 1)
+        needed = stake_needed(quota_bytes, mirror.params.rebuild_price)
+        self._stake = max(needed, mirror.params.least_stake, 1)
         self._account: LedgerAccount | None = None
         self._said = ""
 

@@ -50,7 +50,7 @@ def open_deal(draft: Draft, owner: AccountId, operation: Open) -> None:
     _check_terms(draft, deal, operation.capacity, operation.end_epoch)
     terms = Terms(deal, operation.capacity, operation.end_epoch)
     holders = accept_new(draft, terms, operation.quotes)
-    _commit(draft, (holder.vault for holder in holders), operation.capacity)
+    commit(draft, (holder.vault for holder in holders), operation.capacity)
     prices = tuple(holder.price for holder in holders)
     epochs = operation.end_epoch - draft.epoch
     escrow = escrow_needed(operation.capacity, prices, epochs)
@@ -90,7 +90,7 @@ def extend_deal(draft: Draft, account: AccountId, operation: Extend) -> None:
     terms = Terms(deal.id, grown.capacity, grown.end_epoch)
     accept_same(draft, terms, deal.holders, operation.quotes)
     vaults = (holder.vault for holder in deal.holders)
-    _commit(draft, vaults, grown.capacity - deal.capacity)
+    commit(draft, vaults, grown.capacity - deal.capacity)
     amount = _extension_cost(draft, deal, grown)
     _lock(draft, account, amount)
     draft.put_deal(replace(grown, escrow=deal.escrow + amount))
@@ -103,6 +103,15 @@ def close_deal(draft: Draft, account: AccountId, operation: Close) -> None:
     closed = replace(deal, closed_epoch=draft.epoch)
     draft.put_deal(closed)
     draft.say(DealClosed(deal.id, closed.last_epoch(draft.params)))
+
+
+def commit(draft: Draft, vaults: Iterable[VaultId], size: int) -> None:
+    """Let stakes vouch for `size` more bytes each, or raise StakeTooLowError."""
+    for vault in vaults:
+        row = draft.vault(vault)
+        committed = row.committed_bytes + size
+        _check_stake(draft, row, committed)
+        draft.put_vault(replace(row, committed_bytes=committed))
 
 
 def release(draft: Draft, deal: Deal) -> None:
@@ -164,14 +173,6 @@ def _extension_cost(draft: Draft, deal: Deal, grown: Deal) -> Grains:
 def _lock(draft: Draft, account: AccountId, amount: Grains) -> None:
     draft.debit(account, amount)
     draft.books = replace(draft.books, escrowed=draft.books.escrowed + amount)
-
-
-def _commit(draft: Draft, vaults: Iterable[VaultId], size: int) -> None:
-    for vault in vaults:
-        row = draft.vault(vault)
-        committed = row.committed_bytes + size
-        _check_stake(draft, row, committed)
-        draft.put_vault(replace(row, committed_bytes=committed))
 
 
 def _check_stake(draft: Draft, row: RegisteredVault, committed: int) -> None:

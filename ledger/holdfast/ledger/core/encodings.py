@@ -17,6 +17,7 @@ from holdfast.ledger.core.operations import (
     Operation,
     Refund,
     Register,
+    Replace,
     Settle,
     SignedOperation,
     Transfer,
@@ -37,7 +38,7 @@ from holdfast.protocol.encoding import (
     sequence,
 )
 from holdfast.protocol.errors import DecodingError
-from holdfast.protocol.settlement import CERTIFICATE, TOTAL_PROOF
+from holdfast.protocol.settlement import CERTIFICATE, REPLACEMENT, TOTAL_PROOF
 from holdfast.protocol.units import HOLDERS_MAX
 
 SIGNATURE_BYTES: Final = 65
@@ -90,6 +91,14 @@ OPERATIONS: Final[Mapping[type[Any], Format[Any]]] = {
         version=1,
         deal=BYTES32,
         proof=sequence(TOTAL_PROOF.bare(), PROOFS_MAX),
+    ),
+    # 63 to 65 are entries of the journal.
+    Replace: Format(
+        Replace,
+        kind=49,
+        version=1,
+        replacement=REPLACEMENT.bare(),
+        proof=TOTAL_PROOF.bare(),
     ),
 }
 _BY_KIND: Final = {form.kind: form for form in OPERATIONS.values()}

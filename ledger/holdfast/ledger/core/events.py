@@ -97,6 +97,16 @@ class DealRefunded:
 
 
 @dataclass(frozen=True, slots=True)
+class HolderReplaced:
+    """`vault` took the place of `lost` in a deal."""
+
+    deal: DealId
+    index: int
+    lost: VaultId
+    vault: VaultId
+
+
+@dataclass(frozen=True, slots=True)
 class PeriodSettled:
     """A period was settled; the amounts are what was added by it."""
 
@@ -134,6 +144,7 @@ Event = (
     | DealExtended
     | DealClosed
     | DealRefunded
+    | HolderReplaced
     | PeriodSettled
     | VaultEjected
     | Claimed

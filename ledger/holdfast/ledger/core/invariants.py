@@ -13,7 +13,7 @@ from holdfast.protocol.units import VaultId
 
 def broken_invariants(state: MemoryState) -> tuple[str, ...]:
     """Return a sentence for each invariant that does not hold."""
-    return (*_tokens(state), *_deals(state), *_registry(state))
+    return (*_tokens(state), *_deals(state), *_holders(state), *_registry(state))
 
 
 def _tokens(state: MemoryState) -> Iterator[str]:
@@ -35,15 +35,30 @@ def _deals(state: MemoryState) -> Iterator[str]:
         yield f"deals have {locked} grains in escrow, the books say otherwise"
 
 
+def _holders(state: MemoryState) -> Iterator[str]:
+    for row in state.deals():
+        deal = row.deal
+        vaults = [holder.vault for holder in deal.holders]
+        gone = [past.vault for past in deal.past]
+        if len({*vaults, *gone}) != len(vaults) + len(gone):
+            yield f"a vault holds two places of deal {deal.id.hex()}, or came back"
+        since = [holder.since_epoch for holder in deal.holders]
+        for past in reversed(deal.past):
+            if not past.since_epoch <= past.until_epoch == since[past.index]:
+                yield f"deal {deal.id.hex()} has an index that nobody or two held"
+            since[past.index] = past.since_epoch
+
+
 def _registry(state: MemoryState) -> Iterator[str]:
     committed: Counter[VaultId] = Counter()
     for row in state.deals():
         if not row.deal.refunded:
             for holder in row.deal.holders:
                 committed[holder.vault] += row.deal.capacity
-    claimed = 0
+    claimed, slashed = 0, 0
     for vault in state.vaults():
         claimed += vault.claimed
+        slashed += vault.slashed
         name = f"vault {vault.vault.hex()}"
         if vault.committed_bytes != committed[vault.vault]:
             yield f"{name} is committed to other bytes than its deals have"
@@ -52,3 +67,5 @@ def _registry(state: MemoryState) -> Iterator[str]:
             yield f"{name} is committed to more bytes than its stake covers"
     if claimed != state.books.claimed:
         yield f"vaults claimed {claimed} grains, the books say otherwise"
+    if slashed != state.books.slashed:
+        yield f"vaults lost {slashed} grains, the books say otherwise"

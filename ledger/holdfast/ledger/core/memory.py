@@ -137,7 +137,7 @@ class MemoryState:
         return _newer(reversed(self._beacons), after)
 
     def deals_changed(self, vaults: Iterable[VaultId], after: int) -> list[DealRow]:
-        """Return the deals with any of the holders changed after, in that order."""
+        """Return the deals that any of the vaults hold or held, changed after."""
         found: dict[DealId, DealRow] = {}
         for vault in vaults:
             held = reversed(self._held.get(vault, {}))
@@ -153,8 +153,10 @@ class MemoryState:
     def _take_deal(self, row: DealRow) -> None:
         self._deals[row.deal.id] = row
         self._owned.setdefault(row.deal.owner, {})[row.deal.id] = None
-        for holder in row.deal.holders:
-            held = self._held.setdefault(holder.vault, {})
+        # Who was replaced goes on hearing of the deal that it was paid for.
+        vaults = [holder.vault for holder in row.deal.holders]
+        for vault in (*vaults, *(past.vault for past in row.deal.past)):
+            held = self._held.setdefault(vault, {})
             held.pop(row.deal.id, None)
             held[row.deal.id] = None
 

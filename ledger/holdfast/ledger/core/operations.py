@@ -8,7 +8,7 @@ its name and a repeated operation is recognised.
 from dataclasses import dataclass
 
 from holdfast.protocol.deal import SignedQuote
-from holdfast.protocol.settlement import Certificate, TotalProof
+from holdfast.protocol.settlement import Certificate, Replacement, TotalProof
 from holdfast.protocol.units import AccountId, DealId, Grains, VaultId
 
 
@@ -120,6 +120,17 @@ class Refund:
     proof: tuple[TotalProof, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put a vault in a lost holder's place; anybody may bring it.
+
+    `proof` is the replacement's leaf in the newest settlement.
+    """
+
+    replacement: Replacement
+    proof: TotalProof
+
+
 Operation = (
     Transfer
     | Faucet
@@ -133,6 +144,7 @@ Operation = (
     | Settle
     | Claim
     | Refund
+    | Replace
 )
 
 

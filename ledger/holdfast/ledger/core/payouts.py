@@ -5,13 +5,13 @@ deal's owner.
 """
 
 from dataclasses import replace
-from typing import Final
 
 from holdfast.ledger.core.deal_errors import AlreadyRefundedError
 from holdfast.ledger.core.deals import release
 from holdfast.ledger.core.events import Claimed, DealRefunded
 from holdfast.ledger.core.operations import Claim, Refund
 from holdfast.ledger.core.periods import require_settled
+from holdfast.ledger.core.proofs import certified, check_proof
 from holdfast.ledger.core.settlement_errors import (
     NothingToClaimError,
     OverdrawnError,
@@ -20,18 +20,8 @@ from holdfast.ledger.core.settlement_errors import (
 )
 from holdfast.ledger.core.state import Draft
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.errors import ProofError
-from holdfast.protocol.settlement import (
-    DEAL_LEAF,
-    TOTAL,
-    VAULT_LEAF,
-    Total,
-    TotalProof,
-)
-from holdfast.protocol.settlement_tree import EMPTY_ROOT, root_from_path
+from holdfast.protocol.settlement import DEAL_LEAF, VAULT_LEAF, Total, TotalProof
 from holdfast.protocol.units import DealId, Grains, VaultId
-
-NO_LEAVES: Final = (EMPTY_ROOT, 0)
 
 
 def claim(draft: Draft, operation: Claim) -> None:
@@ -40,7 +30,7 @@ def claim(draft: Draft, operation: Claim) -> None:
     if total.party != VAULT_LEAF:
         raise ProofRefusedError(total.id, ProofFault.OTHER_LEAF)
     row = draft.vault(VaultId(total.id))
-    _check_proof(draft, operation.proof)
+    check_proof(draft, operation.proof)
     amount = total.grains - row.claimed
     if amount <= 0:
         raise NothingToClaimError(row.vault, row.claimed)
@@ -74,33 +64,14 @@ def _check_covered(wanted: Grains, available: Grains) -> None:
         raise OverdrawnError(wanted, available)
 
 
-def _certified(draft: Draft) -> tuple[bytes, int]:
-    """Return the newest settlement's root and number of leaves."""
-    if draft.settled is None:
-        return NO_LEAVES
-    statement = draft.settled.certificate.statement
-    return statement.root, statement.count
-
-
-def _check_proof(draft: Draft, proof: TotalProof) -> None:
-    root, count = _certified(draft)
-    leaf = TOTAL.encode(proof.total)
-    try:
-        found = root_from_path(leaf, proof.index, proof.count, proof.path)
-    except ProofError as error:
-        raise ProofRefusedError(proof.total.id, ProofFault.OTHER_TREE) from error
-    if (found, proof.count) != (root, count):
-        raise ProofRefusedError(proof.total.id, ProofFault.OTHER_TREE)
-
-
 def _proved_spent(draft: Draft, deal: Deal, proofs: tuple[TotalProof, ...]) -> Grains:
     """Return what the newest settlement says the deal spent, once it is proved."""
     for proof in proofs:
-        _check_proof(draft, proof)
+        check_proof(draft, proof)
     totals = [proof.total for proof in proofs]
     if len(totals) == 1 and _place(totals[0]) == (DEAL_LEAF, deal.id):
         return totals[0].grains
-    if not _absent(deal.id, proofs, _certified(draft)[1]):
+    if not _absent(deal.id, proofs, certified(draft)[1]):
         raise ProofRefusedError(deal.id, ProofFault.ABSENCE)
     return 0
 

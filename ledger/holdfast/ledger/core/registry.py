@@ -11,6 +11,7 @@ from holdfast.ledger.core.events import Staked, Unbonded, Withdrawn
 from holdfast.ledger.core.operations import Register, Unbond, Withdraw
 from holdfast.ledger.core.periods import require_settled
 from holdfast.ledger.core.registry_errors import (
+    LeastStakeError,
     NothingToWithdrawError,
     RegistrationFault,
     RegistrationRefusedError,
@@ -131,6 +132,8 @@ def _check_consent(
 def _new_row(
     draft: Draft, vault: VaultId, account: AccountId, operation: Register
 ) -> RegisteredVault:
+    if operation.stake < draft.params.least_stake:
+        raise LeastStakeError(vault, draft.params.least_stake, operation.stake)
     if draft.state.vault_of_bls_key(operation.bls_key) is not None:
         raise RegistrationRefusedError(vault, RegistrationFault.BLS_KEY_TAKEN)
     if not bls.verify_possession(operation.bls_key, operation.possession):
@@ -168,12 +171,15 @@ def _check_owner(row: RegisteredVault, account: AccountId) -> None:
 
 
 def _check_free(draft: Draft, row: RegisteredVault) -> None:
-    """Raise unless the vault is gone, its deals are over, paid, and time has passed."""
+    """Raise unless the vault is gone, its deals are over, paid, and time has passed.
+
+    A deal that another vault took over is over for it with the epoch of that.
+    """
     if row.left_epoch is None:
         raise StillActiveError(row.vault)
     held = draft.state.deals_held(row.vault)
     ends = (deal.last_epoch(draft.params) for deal in held)
-    free = max(row.left_epoch, *ends, 0)
+    free = max(row.left_epoch, row.released_epoch, *ends)
     until = free + draft.params.unbonding_epochs
     if draft.epoch < until:
         raise StakeLockedError(row.vault, until)

@@ -45,6 +45,22 @@ class RegistrationRefusedError(LedgerError):
 
 
 @dataclass(eq=False)
+class LeastStakeError(LedgerError):
+    """A vault is registered with less than the network asks of every vault."""
+
+    vault: VaultId
+    least: Grains
+    offered: Grains
+    code = "least_stake"
+
+    def __str__(self) -> str:
+        return (
+            f"vault {self.vault.hex()} cannot be registered with {hold(self.offered)}: "
+            f"every vault of this network stakes {hold(self.least)} or more"
+        )
+
+
+@dataclass(eq=False)
 class VaultLeftError(LedgerError):
     """The vault is no longer active."""
 

@@ -33,6 +33,7 @@ from holdfast.ledger.core.operations import (
     Operation,
     Refund,
     Register,
+    Replace,
     Settle,
     SignedOperation,
     Transfer,
@@ -41,6 +42,7 @@ from holdfast.ledger.core.operations import (
 )
 from holdfast.ledger.core.payouts import claim, refund
 from holdfast.ledger.core.registry import register, unbond, withdraw
+from holdfast.ledger.core.replacements import replace_holder
 from holdfast.ledger.core.settlement import settle
 from holdfast.ledger.core.state import Draft, State
 from holdfast.ledger.core.values import Applied, Beacon, Changes
@@ -140,5 +142,7 @@ def apply_operation(  # noqa: C901, PLR0912 # one line for each operation
             claim(draft, operation)
         case Refund():
             refund(draft, operation)
+        case Replace():
+            replace_holder(draft, operation)
         case _:
             assert_never(operation)

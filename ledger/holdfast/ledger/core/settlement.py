@@ -19,6 +19,7 @@ from holdfast.ledger.core.state import Draft
 from holdfast.ledger.core.values import Applied, Listing, RegisteredVault, Settled
 from holdfast.protocol import bls, placement
 from holdfast.protocol.settlement import Certificate, Ejection, Statement
+from holdfast.protocol.units import Grains
 
 
 def settle(draft: Draft, operation: Settle) -> None:
@@ -74,14 +75,19 @@ def _eject(draft: Draft, ejection: Ejection) -> None:
     """Throw a vault out; a stake that was withdrawn meanwhile cannot be slashed."""
     row = draft.vault(ejection.vault)
     slashed = min(ejection.slashed, row.stake)
-    draft.put_vault(_ejected(row, draft.epoch, row.stake - slashed))
+    draft.put_vault(_ejected(row, draft.epoch, slashed))
     draft.books = replace(draft.books, slashed=draft.books.slashed + slashed)
     draft.say(VaultEjected(row.vault, slashed))
 
 
-def _ejected(row: RegisteredVault, epoch: int, stake: int) -> RegisteredVault:
-    left = epoch if row.left_epoch is None else row.left_epoch
-    return replace(row, stake=stake, left_epoch=left, listing=Listing.EJECTED)
+def _ejected(row: RegisteredVault, epoch: int, slashed: Grains) -> RegisteredVault:
+    return replace(
+        row,
+        stake=row.stake - slashed,
+        slashed=row.slashed + slashed,
+        left_epoch=epoch if row.left_epoch is None else row.left_epoch,
+        listing=Listing.EJECTED,
+    )
 
 
 def _move_totals(draft: Draft, statement: Statement) -> None:

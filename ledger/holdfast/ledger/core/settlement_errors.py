@@ -67,7 +67,7 @@ class AlreadySettledError(LedgerError):
 class ProofFault(StrEnum):
     """What is wrong with the proof of a total."""
 
-    OTHER_LEAF = "it is for another vault or deal"
+    OTHER_LEAF = "it is for another vault, deal or replacement"
     OTHER_TREE = "it does not lead to the newest settlement's root"
     ABSENCE = "it does not show that the deal has no leaf"
 

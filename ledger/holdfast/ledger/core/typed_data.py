@@ -23,6 +23,7 @@ from holdfast.ledger.core.operations import (
     Operation,
     Refund,
     Register,
+    Replace,
     Settle,
     Transfer,
     Unbond,
@@ -74,6 +75,7 @@ STRUCTS: Final[Mapping[str, tuple[Member, ...]]] = {
     "Settle": _members("Certificate certificate"),
     "Claim": _members("TotalProof proof"),
     "Refund": _members("bytes32 deal", "TotalProof[] proof"),
+    "Replace": _members("Replacement replacement", "TotalProof proof"),
     "Quote": _members(
         "bytes32 deal value.deal",
         "bytes32 vault value.vault",
@@ -96,6 +98,9 @@ STRUCTS: Final[Mapping[str, tuple[Member, ...]]] = {
     "Ejection": _members(
         "bytes32 vault", "uint64 slashed", "bytes32 caseDigest case_digest"
     ),
+    "Replacement": _members(
+        "bytes32 deal", "uint8 index", "bytes32 lost", "bytes32 vault"
+    ),
     "TotalProof": _members(
         "Total total", "uint32 index", "uint32 count", "bytes32[] path"
     ),
@@ -117,6 +122,7 @@ _OPERATIONS: Final[Mapping[type[Any], str]] = {
         Settle,
         Claim,
         Refund,
+        Replace,
     )
 }
 _DOMAIN = _members(

@@ -36,6 +36,8 @@ class RegisteredVault:
     """A registry row; it is in Registry(e) when joined ≤ e-2 and not left ≤ e-2.
 
     `number` is the order of registration; `changed` the sequence of its last change.
+    `slashed` is what the stake lost; `released_epoch` the newest epoch in which
+    another vault took over one of its deals, 0 before the first.
     """
 
     vault: VaultId
@@ -51,6 +53,8 @@ class RegisteredVault:
     left_epoch: int | None
     claimed: Grains
     changed: int
+    slashed: Grains = 0
+    released_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,8 @@ class RegisteredVault(_message.Message):
     LEFT_EPOCH_FIELD_NUMBER: _builtins.int
     CLAIMED_FIELD_NUMBER: _builtins.int
     CHANGED_FIELD_NUMBER: _builtins.int
+    SLASHED_FIELD_NUMBER: _builtins.int
+    RELEASED_EPOCH_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     identity_key: _builtins.bytes
     bls_key: _builtins.bytes
@@ -214,6 +216,10 @@ class RegisteredVault(_message.Message):
     """grains"""
     changed: _builtins.int
     """sequence"""
+    slashed: _builtins.int
+    """grains"""
+    released_epoch: _builtins.int
+    """of the newest take-over of one of its deals"""
     def __init__(
         self,
         *,
@@ -229,10 +235,12 @@ class RegisteredVault(_message.Message):
         left_epoch: _builtins.int | None = ...,
         claimed: _builtins.int = ...,
         changed: _builtins.int = ...,
+        slashed: _builtins.int = ...,
+        released_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_left_epoch", b"_left_epoch", "left_epoch", b"left_epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_left_epoch", b"_left_epoch", "account", b"account", "bls_key", b"bls_key", "changed", b"changed", "claimed", b"claimed", "committed_bytes", b"committed_bytes", "identity_key", b"identity_key", "joined_epoch", b"joined_epoch", "left_epoch", b"left_epoch", "listing", b"listing", "number", b"number", "payout", b"payout", "stake", b"stake"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_left_epoch", b"_left_epoch", "account", b"account", "bls_key", b"bls_key", "changed", b"changed", "claimed", b"claimed", "committed_bytes", b"committed_bytes", "identity_key", b"identity_key", "joined_epoch", b"joined_epoch", "left_epoch", b"left_epoch", "listing", b"listing", "number", b"number", "payout", b"payout", "released_epoch", b"released_epoch", "slashed", b"slashed", "stake", b"stake"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__left_epoch: _TypeAlias = _typing.Literal["left_epoch"]  # noqa: Y015
     _WhichOneofArgType__left_epoch: _TypeAlias = _typing.Literal["_left_epoch", b"_left_epoch"]  # noqa: Y015

@@ -149,7 +149,7 @@ class LedgerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DealsHeld(self, request, context):
-        """Deals held by some vaults and changed after a sequence, at most 512.
+        """Deals that some vaults hold or held, changed after a sequence, at most 512.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

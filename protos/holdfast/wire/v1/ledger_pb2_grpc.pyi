@@ -51,7 +51,7 @@ class LedgerStub:
     DealsOf: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DealsOfRequest, _ledger_pb2.DealsReply]
     """An owner's deals, oldest first, at most 512 from a place in that list on."""
     DealsHeld: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.DealsHeldRequest, _ledger_pb2.DealsHeldReply]
-    """Deals held by some vaults and changed after a sequence, at most 512."""
+    """Deals that some vaults hold or held, changed after a sequence, at most 512."""
     Settlement: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.NewestSettlementRequest, _ledger_pb2.NewestSettlementReply]
     """The newest settlement."""
     Committee: _grpc.UnaryUnaryMultiCallable[_ledger_pb2.CommitteeRequest, _ledger_pb2.CommitteeReply]
@@ -79,7 +79,7 @@ class LedgerAsyncStub(LedgerStub):
     DealsOf: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DealsOfRequest, _ledger_pb2.DealsReply]  # type: ignore[assignment]
     """An owner's deals, oldest first, at most 512 from a place in that list on."""
     DealsHeld: _aio.UnaryUnaryMultiCallable[_ledger_pb2.DealsHeldRequest, _ledger_pb2.DealsHeldReply]  # type: ignore[assignment]
-    """Deals held by some vaults and changed after a sequence, at most 512."""
+    """Deals that some vaults hold or held, changed after a sequence, at most 512."""
     Settlement: _aio.UnaryUnaryMultiCallable[_ledger_pb2.NewestSettlementRequest, _ledger_pb2.NewestSettlementReply]  # type: ignore[assignment]
     """The newest settlement."""
     Committee: _aio.UnaryUnaryMultiCallable[_ledger_pb2.CommitteeRequest, _ledger_pb2.CommitteeReply]  # type: ignore[assignment]
@@ -152,7 +152,7 @@ class LedgerServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_pb2.DealsHeldRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_pb2.DealsHeldReply, _abc.Awaitable[_ledger_pb2.DealsHeldReply]]:
-        """Deals held by some vaults and changed after a sequence, at most 512."""
+        """Deals that some vaults hold or held, changed after a sequence, at most 512."""
 
     @_abc_1.abstractmethod
     def Settlement(
