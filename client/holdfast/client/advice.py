@@ -85,6 +85,9 @@ ADVICE: Final = {
     "UnreadableAmountError": Advice("unreadable_amount", ExitCode.USAGE),
     "LedgerError": Advice("ledger_refused", ExitCode.REFUSED),
     # what was asked for
+    "CertificateError": Advice("certificate_invalid", ExitCode.UNTRUE),
+    "CertificateFileError": Advice("certificate_file", ExitCode.FAILED),
+    "NotWholeError": Advice("snapshot_not_whole", ExitCode.DATA_UNAVAILABLE),
     "SubsetError": Advice("unreadable_subset", ExitCode.USAGE),
     "DealUnknownError": Advice("deal_unknown", ExitCode.NOT_FOUND),
     "SnapshotUnknownError": Advice(
@@ -96,6 +99,11 @@ ADVICE: Final = {
     "ObjectUnknownError": Advice("object_unknown", ExitCode.NOT_FOUND),
     "NothingToBackUpError": Advice(
         "nothing_to_back_up", ExitCode.NOT_FOUND, "check the paths"
+    ),
+    "NothingKeptError": Advice(
+        "nothing_kept",
+        ExitCode.REFUSED,
+        "add --keep-last 1, or name the snapshots that shall go",
     ),
     "PatternError": Advice(
         "unreadable_pattern",
@@ -117,6 +125,11 @@ ADVICE: Final = {
         "disk_full",
         ExitCode.DISK_FULL,
         "make room, or set TMPDIR to a directory on a larger disk",
+    ),
+    "AuditedNameError": Advice(
+        "name_unknown",
+        ExitCode.NOT_FOUND,
+        "`holdfast audit epoch latest` lists all vaults; a deal may be named in full",
     ),
     # the network on this machine
     "VaultUnknownError": Advice(

@@ -1,28 +1,26 @@
 """`holdfast prune`: data that no backup needs goes, and so do its costs."""
 
+from dataclasses import asdict
+
 import click
 
-from holdfast.client import wording
 from holdfast.client.command_line import Command
+from holdfast.client.forget_report import PruneReport, foresee_prune
 from holdfast.client.invocation import Invocation, pass_invocation
 
 
 @click.command("prune", cls=Command)
+@click.option("--dry-run", "-n", is_flag=True, help="Only say what would be dropped.")
 @pass_invocation
-def command(invocation: Invocation) -> None:
-    """Drop data that no backup needs, and stop paying for it."""
+def command(invocation: Invocation, *, dry_run: bool) -> None:
+    """Drop data that no backup needs, and stop paying for it.
+
+    It may be stopped at any moment: no backup that is kept loses anything.
+    """
     with invocation.client() as client:
-        result = client.prune()
-    output = invocation.output
-    output.say(
-        f"{wording.count(result.chunks_dropped, 'chunk')} dropped, "
-        f"{wording.size(result.bytes_dropped)}; "
-        f"{wording.size(result.bytes_rewritten)} of them written again"
-    )
-    output.result(
-        {
-            "chunks_dropped": result.chunks_dropped,
-            "bytes_dropped": result.bytes_dropped,
-            "bytes_rewritten": result.bytes_rewritten,
-        }
-    )
+        if dry_run:
+            report = client.read(foresee_prune)
+        else:
+            report = PruneReport(**asdict(client.prune()))
+    report.show(invocation.output)
+    invocation.output.result(asdict(report))

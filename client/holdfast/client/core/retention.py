@@ -1,26 +1,39 @@
 """Which snapshots to keep: the last few, and one for each of some periods.
 
 As in restic, each rule keeps the newest snapshot of each of its newest periods, and a
-snapshot stays if any rule keeps it. Days are those of the place of the backup.
+snapshot stays if any rule keeps it. A rule with fewer periods than it may keep also
+keeps the oldest snapshot. Days are those of the place of the backup.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from holdfast.client.core.calendar import civil, months_before
 from holdfast.client.core.snapshot import NamedSnapshot, Snapshot
 
+UNLIMITED: Final = -1
+_HOUR_SECONDS: Final = 3600
 _DAY_SECONDS: Final = 86_400
 _SECOND_NS: Final = 10**9
-_EPOCH_TO_MARCH_YEAR_0: Final = 719_468  # days from 0000-03-01 to 1970-01-01
-_ERA_DAYS: Final = 146_097  # days in 400 years
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time by the calendar; `text` is how it was asked for."""
+
+    text: str
+    months: int = 0
+    days: int = 0
+    hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many snapshots, or periods with a snapshot, each rule keeps.
+    """How many snapshots, or periods with a snapshot, each rule keeps, or UNLIMITED.
 
-    Snapshots with one of `tags` are always kept.
+    Kept are also snapshots that have all tags of one of `tags`, and those `within` a
+    time before the newest.
     """
 
     last: int = 0
@@ -29,67 +42,90 @@ class Retention:
     weekly: int = 0
     monthly: int = 0
     yearly: int = 0
-    tags: frozenset[str] = frozenset()
+    within: Span | None = None
+    tags: tuple[frozenset[str], ...] = ()
 
 
-def kept(
+NO_RULES: Final = Retention()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A snapshot, and why it is kept; without a reason it goes."""
+
+    named: NamedSnapshot
+    reasons: tuple[str, ...]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether any rule keeps the snapshot."""
+        return bool(self.reasons)
+
+
+def decide(
     snapshots: Iterable[NamedSnapshot], retention: Retention
-) -> tuple[NamedSnapshot, ...]:
-    """Return the snapshots of one group that the rules keep, oldest first.
+) -> tuple[Decision, ...]:
+    """Return for each snapshot of one group why it is kept, oldest first.
 
-    The caller groups by host and paths, and refuses a retention without rules.
+    The caller groups, and refuses a retention without rules.
     """
     newest_first = sorted(
         snapshots, key=lambda named: (named.snapshot.time_ns, named.id), reverse=True
     )
-    chosen = {
-        named.id
-        for count, period in _rules(retention)
-        for named in _newest_of_each(newest_first, count, period)
-    }
-    return tuple(
-        named
-        for named in reversed(newest_first)
-        if named.id in chosen or not retention.tags.isdisjoint(named.snapshot.tags)
-    )
-
-
-def groups(
-    snapshots: Iterable[NamedSnapshot],
-) -> dict[tuple[str, tuple[bytes, ...]], list[NamedSnapshot]]:
-    """Return snapshots by host and paths, to which retention applies apart."""
-    found: dict[tuple[str, tuple[bytes, ...]], list[NamedSnapshot]] = {}
-    for named in snapshots:
-        key = (named.snapshot.host, tuple(sorted(named.snapshot.paths)))
-        found.setdefault(key, []).append(named)
-    return found
+    reasons: dict[NamedSnapshot, list[str]] = {named: [] for named in newest_first}
+    for name, count, period in _rules(retention):
+        for named, reason in _newest_of_each(newest_first, name, count, period):
+            reasons[named].append(reason)
+    for named in newest_first:
+        snapshot = named.snapshot
+        reasons[named] += [
+            f"tagged {', '.join(sorted(tags))}"
+            for tags in retention.tags
+            if tags <= set(snapshot.tags)
+        ]
+        if retention.within and _is_within(
+            snapshot, newest_first[0].snapshot, retention.within
+        ):
+            reasons[named].append(f"within {retention.within.text}")
+    return tuple(Decision(named, tuple(reasons[named])) for named in newest_first[::-1])
 
 
 _Period = Callable[[Snapshot], object]
 
 
-def _rules(retention: Retention) -> list[tuple[int, _Period]]:
+def _rules(retention: Retention) -> list[tuple[str, int, _Period]]:
     return [
-        (retention.last, lambda snapshot: snapshot),
-        (retention.hourly, lambda snapshot: _local_seconds(snapshot) // 3600),
-        (retention.daily, _local_day),
-        (retention.weekly, lambda snapshot: (_local_day(snapshot) + 3) // 7),
-        (retention.monthly, lambda snapshot: _year_and_month(_local_day(snapshot))),
-        (retention.yearly, lambda snapshot: _year_and_month(_local_day(snapshot))[0]),
+        ("last", retention.last, lambda snapshot: snapshot),
+        ("hourly", retention.hourly, lambda s: _local_seconds(s) // _HOUR_SECONDS),
+        ("daily", retention.daily, _local_day),
+        ("weekly", retention.weekly, lambda snapshot: (_local_day(snapshot) + 3) // 7),
+        ("monthly", retention.monthly, lambda s: civil(_local_day(s))[:2]),
+        ("yearly", retention.yearly, lambda s: civil(_local_day(s))[0]),
     ]
 
 
 def _newest_of_each(
-    newest_first: list[NamedSnapshot], count: int, period: _Period
-) -> list[NamedSnapshot]:
-    found: dict[object, NamedSnapshot] = {}
+    newest_first: Sequence[NamedSnapshot], name: str, count: int, period: _Period
+) -> list[tuple[NamedSnapshot, str]]:
+    found: dict[object, tuple[NamedSnapshot, str]] = {}
     for named in newest_first:
         key = period(named.snapshot)
+        if len(found) == count:
+            return list(found.values())
         if key not in found:
-            if len(found) == count:
-                break
-            found[key] = named
-    return list(found.values())
+            found[key] = (named, "last" if name == "last" else f"newest {name}")
+    chosen = list(found.values())
+    if chosen and chosen[-1][0] != newest_first[-1]:
+        chosen.append((newest_first[-1], f"oldest {name}"))
+    return chosen
+
+
+def _is_within(snapshot: Snapshot, newest: Snapshot, span: Span) -> bool:
+    day, rest = divmod(_local_seconds(newest), _DAY_SECONDS)
+    start_day = months_before(day, span.months) - span.days
+    start = start_day * _DAY_SECONDS + rest - span.hours * _HOUR_SECONDS
+    start_ns = (start - newest.utc_offset_seconds) * _SECOND_NS
+    return snapshot.time_ns - newest.time_ns % _SECOND_NS > start_ns
 
 
 def _local_seconds(snapshot: Snapshot) -> int:
@@ -98,17 +134,3 @@ def _local_seconds(snapshot: Snapshot) -> int:
 
 def _local_day(snapshot: Snapshot) -> int:
     return _local_seconds(snapshot) // _DAY_SECONDS
-
-
-def _year_and_month(day: int) -> tuple[int, int]:
-    """Return the Gregorian year and month of a day since 1970-01-01.
-
-    Howard Hinnant, "chrono-compatible low-level date algorithms": years begin in
-    March, so that the leap day is their last.
-    """
-    era, of_era = divmod(day + _EPOCH_TO_MARCH_YEAR_0, _ERA_DAYS)
-    year = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year + year // 4 - year // 100)
-    march_based = (5 * of_year + 2) // 153
-    month = march_based + 3 if march_based < 10 else march_based - 9
-    return era * 400 + year + (month <= 2), month
