@@ -35,6 +35,7 @@ SECTIONS: Final = {
         "forget": "Remove backups from the list.",
         "prune": "Drop data that no backup needs, and stop paying for it.",
         "check": "Who holds your data, who proved it, does it read back.",
+        "certificate": "A signed statement of who holds a backup; verify one.",
         "cost": "Say what a backup of a path would cost.",
     },
     "Tokens and deals": {
@@ -45,6 +46,7 @@ SECTIONS: Final = {
         "network": "A whole network on this machine: up, status, down.",
         "vault": "Run a vault that earns by storing.",
         "ledger": "Run a ledger, or verify its journal.",
+        "audit": "Check vaults, deals, payments and cases, trusting nobody.",
     },
 }
 
