@@ -12,6 +12,7 @@ from typing import Final
 from holdfast.client.network_directory import NetworkDirectory
 from holdfast.client.network_errors import NetworkError
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
+from holdfast.ledger.port import Ledger, RegisteredVault
 from holdfast.protocol.checkpoint import StorageCertificate, check_certificate
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.units import VaultId
@@ -24,12 +25,20 @@ _PERIODS_BACK: Final = 4
 async def followed(directory: NetworkDirectory) -> LedgerState:
     """Return what the ledger says of vaults and of the last few periods' beacons."""
     await directory.refresh()
-    tip = await directory.ledger.tip()
-    params = directory.params
+    return await ledger_state(directory.ledger, directory.rows)
+
+
+async def ledger_state(
+    ledger: Ledger, rows: tuple[RegisteredVault, ...], since: int | None = None
+) -> LedgerState:
+    """Return the same from rows read before, with beacons from epoch `since` on."""
+    tip = await ledger.tip()
+    params = ledger.params
     back = _PERIODS_BACK * params.period_epochs + params.window_unreachable
-    beacons = await directory.ledger.beacons(max(tip.epoch - back, 0))
+    first = tip.epoch - back if since is None else since - params.period_epochs
+    beacons = await ledger.beacons(max(first, 0))
     state = LedgerState(params)
-    state.absorb(LedgerNews(tip.sequence, tip.epoch, beacons, directory.rows))
+    state.absorb(LedgerNews(tip.sequence, tip.epoch, beacons, rows))
     return state
 
 

@@ -10,6 +10,7 @@ from holdfast.client.blob_reader import BlobReader
 from holdfast.client.core.blobs import BlobId, BlobList, list_ids
 from holdfast.client.core.errors import BlobMissingError, ChunkUnavailableError
 from holdfast.client.core.objects import list_objects
+from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import NodeKind, decode_page
 from holdfast.client.repository import Repository
 from holdfast.protocol.errors import HoldfastError, ProtocolError
@@ -65,12 +66,31 @@ def check_structure(
     )
 
 
+def chunks_needed(repository: Repository, named: NamedSnapshot) -> frozenset[ChunkId]:
+    """Return the chunks that one snapshot needs, those that name it included.
+
+    Raises BlobMissingError when a blob is in no chunk that the index knows, and
+    ChunkUnavailableError or ProtocolError when a tree cannot be read.
+    """
+    known = frozenset(record.chunk for record in repository.index.packs)
+    seeker = _Seeker(repository.reader, known, _hear_nothing, strict=True)
+    seeker.tree(named.id.hex(), named.snapshot.tree)
+    packs = {record.chunk for record in repository.index.packs}
+    return frozenset(seeker.used) | (repository.needed_chunks() - packs)
+
+
+def _hear_nothing(_files: int) -> None:
+    """Let nobody know."""
+
+
 @dataclass(slots=True)
 class _Seeker:
     reader: BlobReader
     listed: frozenset[ChunkId]
     tell: OnFiles
+    strict: bool = False
     files: int = 0
+    used: set[ChunkId] = field(default_factory=set)
     losses: list[Loss] = field(default_factory=list)
     _seen: set[BlobId] = field(default_factory=set)
 
@@ -96,9 +116,12 @@ class _Seeker:
             if location is None or location.chunk not in self.listed:
                 self.lose(within, path, BlobMissingError(blob))
                 return
+            self.used.add(location.chunk)
 
     def lose(self, within: str, path: bytes, error: HoldfastError) -> None:
-        """Note what cannot be read."""
+        """Note what cannot be read, or raise it."""
+        if self.strict:
+            raise error
         if len(self.losses) < _LOSSES_MAX:
             damaged = not isinstance(error, ChunkUnavailableError)
             self.losses.append(Loss(within, path, str(error), damaged))
@@ -110,7 +133,7 @@ class _Seeker:
             return
         self._seen.add(page)
         try:
-            nodes = decode_page(self.reader.load(page))
+            nodes = decode_page(self._load(page))
         except (ChunkUnavailableError, BlobMissingError, ProtocolError) as error:
             self.lose(within, path or b"/", error)
             return
@@ -126,8 +149,12 @@ class _Seeker:
                 continue
             self._seen.add(part)
             try:
-                ids = list_ids(self.reader.load(part))
+                ids = list_ids(self._load(part))
             except (ChunkUnavailableError, BlobMissingError, ProtocolError) as error:
                 self.lose(within, path, error)
                 continue
             yield from self._blobs(within, path, BlobList(blobs.depth - 1, ids))
+
+    def _load(self, blob: BlobId) -> bytes:
+        self.used.add(self.reader.locate(blob).chunk)
+        return self.reader.load(blob)
