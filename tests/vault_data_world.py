@@ -53,6 +53,7 @@ from holdfast.protocol.repair import (
     SiblingRequest,
     SignedSiblingRequest,
 )
+from holdfast.protocol.takeover import SignedTakeoverRequest
 from holdfast.protocol.units import (
     AccountId,
     ChunkId,
@@ -61,6 +62,7 @@ from holdfast.protocol.units import (
     NetworkId,
     VaultId,
 )
+from holdfast.vault.core.takeover_check import TakeoverLeave
 from holdfast.vault.data_side import DataSide, World
 from holdfast.vault.disk import Disk
 from holdfast.vault.quote_desk import Terms
@@ -134,10 +136,19 @@ class SettableClock:
 
 
 class TrustingCheck:
-    """A SiblingCheck that believes its holders: the audit side's is tested there."""
+    """A SiblingCheck that believes everybody: the audit side's is tested there."""
+
+    def __init__(self, ledger: DictLedger) -> None:
+        self._ledger = ledger
 
     def check_sibling(self, request: SignedSiblingRequest) -> Entry:
         return request.value.entry.entry
+
+    def check_takeover(self, request: SignedTakeoverRequest) -> TakeoverLeave:
+        value = request.value
+        deal = self._ledger.deals[value.deal]
+        ours = deal.holders[value.index].vault == value.candidate
+        return TakeoverLeave(deal, shards=not ours)
 
 
 @dataclass
@@ -193,7 +204,7 @@ class RunningVault:
         add = partial(
             add_vault_services,
             data=self.data,
-            siblings=TrustingCheck(),
+            siblings=TrustingCheck(self.ledger),
             audits=lambda: AuditFigures(b"record", "active", 5, True, 9, 4, 100, 50),
         )
         self.server = await rpc.serve("127.0.0.1:0", TLS, [add], NAMES)

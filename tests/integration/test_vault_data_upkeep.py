@@ -80,8 +80,7 @@ def test_a_sibling_that_is_down_is_tried_again_and_not_for_ever(
             world.peers.open.pop(deal.holders[1].vault, None)
             for epoch in range(11, 17):
                 await first.epoch_started(epoch)
-            digest = full.head.value.digest()
-            assert spreading._tried == {deal.id: (digest, 4)}
+            assert spreading._tried == {deal.id: (full, 4)}
 
     asyncio.run(story())
 

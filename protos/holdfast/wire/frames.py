@@ -42,6 +42,7 @@ class Authority(IntEnum):
 
     GRANT = 1  # a signed Grant
     HOLDER = 2  # a sibling's request for shards it declared missing
+    TAKEOVER = 3  # a candidate's request for what an open slot's holder needs
 
 
 @dataclass(frozen=True, slots=True)

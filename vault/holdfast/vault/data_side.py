@@ -14,12 +14,16 @@ from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.manifest import SignedHead
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import MIB, DealId, VaultId
+from holdfast.vault.adopting import Adopting, with_receipt_of
 from holdfast.vault.authority import Authority
 from holdfast.vault.core.admission import Admission
+from holdfast.vault.core.effects import TakeOver
 from holdfast.vault.core.holding_events import StagedExpired
 from holdfast.vault.core.refusals import RefusedError
 from holdfast.vault.disk import Disk, PosixDisk
+from holdfast.vault.former_deals import FormerDeals
 from holdfast.vault.holdings_database import HoldingsDatabase
 from holdfast.vault.holdings_driver import Holder, HoldingsDriver, Limits, Store
 from holdfast.vault.holdings_journal import HoldingsJournal
@@ -34,6 +38,7 @@ from holdfast.vault.receipt_spreading import ReceiptSpreading
 from holdfast.vault.recovery import recover
 from holdfast.vault.scrubbing import Scrubbing
 from holdfast.vault.shard_files import ShardFiles
+from holdfast.vault.taking_over import TakingOver
 from holdfast.vault.workers import Workers, to_the_end
 
 RESERVE_BYTES: Final = 256 * MIB
@@ -67,6 +72,8 @@ class DataSide:
         self.quotes = QuoteDesk(driver, world.ledger, admission, world.terms)
         self._leaves = LeafReader(driver)
         self._rebuilder = Rebuilder(driver, world.peers)
+        self._takeovers = TakingOver(driver, world.ledger, world.peers, self._rebuilder)
+        self._former = FormerDeals(driver, world.ledger, self._takeovers)
         self._scrubbing = Scrubbing(driver)
         self._spreading = ReceiptSpreading(driver, world.ledger, world.peers)
         self._database = database
@@ -142,6 +149,14 @@ class DataSide:
         """Rebuild what `entry` declares missing; return how many shards were."""
         return await self._rebuilder.rebuild(deal, entry, requests)
 
+    async def take_over(self, order: TakeOver) -> SignedTakeover | None:
+        """Rebuild what a slot asks for and return our claim; raises RefusedError."""
+        return await self._takeovers.take_over(order)
+
+    async def drop_takeover(self, deal: DealId) -> None:
+        """Delete what was fetched for a slot that another vault has now."""
+        await self._takeovers.drop(deal)
+
     def figures(self) -> HeldFigures:
         """Return how much is held."""
         held = missing = shards = staged = 0
@@ -167,9 +182,23 @@ class DataSide:
                 async with self.driver.lock(holding.deal):
                     effects = holding.receive(StagedExpired(before))
                     await to_the_end(self.driver.carry_out(holding, effects))
+        await self._former.let_go(epoch)
+        await self._renew_receipts()
         await self._spreading.spread()
         await self.driver.store.workers.rest()
 
     async def scrub(self, shards: int) -> int:
         """Verify the next `shards` shards, round and round; return damage found."""
         return await self._scrubbing.scrub(shards)
+
+    async def _renew_receipts(self) -> None:
+        """Put our own receipts in the place of those of holders that we replaced."""
+        holder, adopting = self.driver.holder, Adopting(self.driver)
+        for deal in self.world.ledger.deals_held(holder.vault):
+            holding = self.driver.holdings.deals.get(deal.id)
+            if holding is None:
+                continue
+            renewed = with_receipt_of(holding, holder.vault, holder.identity.public)
+            if renewed is not None:
+                async with self.driver.lock(deal.id):
+                    await to_the_end(adopting.renew(holding, renewed))

@@ -189,7 +189,9 @@ class Driver:
             case _:
                 self._start(self._work_on(effect))
 
-    async def _work_on(self, effect: fx.Effect) -> None:
+    async def _work_on(  # noqa: C901 # one line for each kind of effect
+        self, effect: fx.Effect
+    ) -> None:
         match effect:
             case fx.ReadLeaves(epoch, wanted):
                 leaves = await self._around.held.read_leaves(wanted)
@@ -211,6 +213,10 @@ class Driver:
                 await self._around.held.checkpoint_answered(entries)
             case fx.RebuildMissing():
                 await self._rebuild(effect)
+            case fx.TakeOver():
+                await self._take_over(effect)
+            case fx.DropTakeover(deal):
+                await self._around.held.drop_takeover(deal)
             case fx.FindDeals(deals):
                 await self._find(deals)
             case fx.Submit(operation):
@@ -282,6 +288,16 @@ class Driver:
             )
         finally:
             self.tell(ev.MissingRebuilt(self._now(), effect.deal.id, shards))
+
+    async def _take_over(self, effect: fx.TakeOver) -> None:
+        claim, reason = None, "a fault of this program"
+        try:
+            claim = await self._around.held.take_over(effect)
+        except HoldfastError as error:
+            reason = str(error)
+        finally:
+            deal, index = effect.deal.id, effect.index
+            self.tell(ev.TakenOver(self._now(), deal, index, claim, reason))
 
     async def _find(self, deals: tuple[Any, ...]) -> None:
         found: tuple[Any, ...] | None = None

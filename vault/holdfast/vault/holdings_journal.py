@@ -12,7 +12,12 @@ from holdfast.protocol.manifest import (
     ManifestChange,
     ManifestEntry,
 )
-from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT, FullReceipt
+from holdfast.protocol.receipt import (
+    FULL_RECEIPT,
+    RECEIPT,
+    FullReceipt,
+    SignedReceipt,
+)
 from holdfast.protocol.units import ChunkId, DealId, Digest
 from holdfast.vault.core.admission import Promise
 from holdfast.vault.core.deal_state import DealState
@@ -37,11 +42,7 @@ class HoldingsJournal:
     ) -> None:
         """Record a head that this holder is about to countersign."""
         with self._base.transaction():
-            self._db.execute(
-                "INSERT INTO deals (deal, holder_index, k, n) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (deal) DO NOTHING",
-                (holding.deal, holding.index, holding.k, holding.n),
-            )
+            self._open(holding)
             row = self._base.row(holding.deal)
             self._db.execute(
                 "INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -69,25 +70,9 @@ class HoldingsJournal:
         after: Manifest,
     ) -> None:
         """Record a full receipt; `before` is the newest acknowledged manifest."""
-        sequence = full.head.value.sequence
         with self._base.transaction():
             row = self._base.row(deal)
-            removed, added = trunk_change(before, after)
-            self._db.executemany(
-                "UPDATE places SET removed = ? "
-                "WHERE deal = ? AND chunk = ? AND removed IS NULL",
-                ((sequence, row, entry.chunk) for entry in removed),
-            )
-            (first,) = self._db.execute(
-                "SELECT coalesce(max(number) + 1, 0) FROM places WHERE deal = ?", (row,)
-            ).fetchone()
-            self._db.executemany(
-                "INSERT INTO places VALUES (?, ?, ?, ?, ?, NULL)",
-                (
-                    (row, number, entry.chunk, entry.length, sequence)
-                    for number, entry in enumerate(added, first)
-                ),
-            )
+            self._move_trunk(row, full.head.value.sequence, before, after)
             self._db.execute(
                 "UPDATE heads SET base = NULL, change = NULL "
                 "WHERE deal = ? AND digest = ?",
@@ -96,10 +81,61 @@ class HoldingsJournal:
             self._db.execute(
                 "DELETE FROM arrivals WHERE deal = ? AND digest = ?", (row, digest)
             )
+            self._keep_receipt(row, full)
+
+    def adopt(
+        self,
+        holding: DealState,
+        head: Countersigned,
+        full: FullReceipt,
+        before: Manifest,
+        after: Manifest,
+    ) -> dict[ChunkId, int]:
+        """Record an acknowledged head that was never proposed here.
+
+        Its chunks that no head had before are recorded as lost, and returned.
+        """
+        deal = holding.deal
+        with self._base.transaction():
+            self._open(holding)
+            row = self._base.row(deal)
+            added = {
+                entry.chunk: entry.length
+                for entry in after.entries
+                if not self._base.held(row, entry.chunk)
+            }
+            self._move_trunk(row, head.sequence, before, after)
             self._db.execute(
-                "UPDATE deals SET full_receipt = ? WHERE id = ?",
-                (FULL_RECEIPT.encode(full), row),
+                "INSERT INTO heads VALUES (?, ?, ?, ?, ?, NULL, NULL)",
+                (
+                    row,
+                    head.digest,
+                    head.sequence,
+                    HEAD.encode(head.head),
+                    RECEIPT.encode(head.receipt),
+                ),
             )
+            self._keep_receipt(row, full)
+            self._db.executemany(
+                "INSERT OR IGNORE INTO missing VALUES (?, ?)",
+                ((row, chunk) for chunk in added),
+            )
+        return added
+
+    def sign_adopted(
+        self, deal: DealId, digest: Digest, receipt: SignedReceipt
+    ) -> None:
+        """Record the receipt that this holder is about to give for an adopted head."""
+        with self._base.transaction():
+            self._db.execute(
+                "UPDATE heads SET receipt = ? WHERE deal = ? AND digest = ?",
+                (RECEIPT.encode(receipt), self._base.row(deal), digest),
+            )
+
+    def renew(self, deal: DealId, full: FullReceipt) -> None:
+        """Record a full receipt in place of the one for the same head."""
+        with self._base.transaction():
+            self._keep_receipt(self._base.row(deal), full)
 
     def forget(self, deal: DealId, digests: Sequence[Digest]) -> dict[ChunkId, int]:
         """Record that heads are gone; return the chunks that none left contains."""
@@ -180,6 +216,39 @@ class HoldingsJournal:
                 "INSERT OR REPLACE INTO scrubbed VALUES (0, ?, ?)",
                 (upto.deal, upto.chunk),
             )
+
+    def _open(self, holding: DealState) -> None:
+        self._db.execute(
+            "INSERT INTO deals (deal, holder_index, k, n) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (deal) DO NOTHING",
+            (holding.deal, holding.index, holding.k, holding.n),
+        )
+
+    def _keep_receipt(self, row: int, full: FullReceipt) -> None:
+        self._db.execute(
+            "UPDATE deals SET full_receipt = ? WHERE id = ?",
+            (FULL_RECEIPT.encode(full), row),
+        )
+
+    def _move_trunk(
+        self, row: int, sequence: int, before: Manifest, after: Manifest
+    ) -> None:
+        removed, added = trunk_change(before, after)
+        self._db.executemany(
+            "UPDATE places SET removed = ? "
+            "WHERE deal = ? AND chunk = ? AND removed IS NULL",
+            ((sequence, row, entry.chunk) for entry in removed),
+        )
+        (first,) = self._db.execute(
+            "SELECT coalesce(max(number) + 1, 0) FROM places WHERE deal = ?", (row,)
+        ).fetchone()
+        self._db.executemany(
+            "INSERT INTO places VALUES (?, ?, ?, ?, ?, NULL)",
+            (
+                (row, number, entry.chunk, entry.length, sequence)
+                for number, entry in enumerate(added, first)
+            ),
+        )
 
 
 def trunk_change(

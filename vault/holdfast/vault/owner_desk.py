@@ -16,6 +16,7 @@ from holdfast.protocol.manifest import (
 )
 from holdfast.protocol.receipt import FullReceipt, SignedReceipt, check_full_receipt
 from holdfast.protocol.units import Digest
+from holdfast.vault.adopting import Adopting, receipts_of_holders
 from holdfast.vault.authority import Authority
 from holdfast.vault.core.conflict import Conflict, check_conflict
 from holdfast.vault.core.deal_holding import DealHolding
@@ -30,6 +31,7 @@ from holdfast.vault.core.holding_events import (
     KeepFullReceipt,
     ManifestChecked,
     Refuse,
+    RenewFullReceipt,
     ShowNewer,
 )
 from holdfast.vault.core.refusals import Refusal, RefusedError
@@ -52,6 +54,7 @@ class OwnerDesk:
         self._driver = driver
         self._authority = authority
         self._ledger = ledger
+        self._adopting = Adopting(driver)
         self._network = driver.holder.params.network_id
 
     async def propose(
@@ -142,10 +145,14 @@ class OwnerDesk:
         digest = head.digest()
         async with self._driver.lock(deal.id):
             holding = self._driver.holdings.of(deal)
-            for effect in holding.receive(FullReceiptShown(digest, head.sequence)):
+            renewed = _is_renewed(holding, full, deal)
+            shown = FullReceiptShown(digest, head.sequence, renewed)
+            for effect in holding.receive(shown):
                 match effect:
                     case KeepFullReceipt():
                         await self._driver.acknowledge(holding, full, digest)
+                    case RenewFullReceipt():
+                        await self._adopting.renew(holding, full)
                     case _:
                         only([effect])
 
@@ -156,6 +163,12 @@ class OwnerDesk:
             text = "this holder does not know that head; name one that it has"
             raise RefusedError(Refusal.UNTIMELY, text)
         return await self._driver.store.manifests.of(holding.deal, digest)
+
+
+def _is_renewed(holding: DealHolding, full: FullReceipt, deal: Deal) -> bool:
+    """Tell whether more receipts are of the present holders than in the one kept."""
+    before = receipts_of_holders(holding.full, deal) if holding.full else deal.n
+    return receipts_of_holders(full, deal) > before
 
 
 def only(effects: Sequence[Effect]) -> Effect:

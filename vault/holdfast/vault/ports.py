@@ -18,8 +18,11 @@ from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.record import VaultRecord
 from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.takeover import SignedTakeover, SignedTakeoverRequest
 from holdfast.protocol.units import DealId, NetworkId, VaultId
 from holdfast.vault.core.challenged import WantedLeaf as WantedLeaf  # noqa: PLC0414 # part of this port
+from holdfast.vault.core.effects import TakeOver
+from holdfast.vault.core.takeover_check import TakeoverLeave
 
 
 class Clock(Protocol):
@@ -80,6 +83,17 @@ class HeldData(Protocol):
 
         `requests` has this vault's signed request for each sibling.
         """
+        ...
+
+    async def take_over(self, order: TakeOver) -> SignedTakeover | None:
+        """Rebuild what a slot asks for and return our claim to it, if it is not ours.
+
+        Raises RefusedError when it cannot be had now; what is there is kept.
+        """
+        ...
+
+    async def drop_takeover(self, deal: DealId) -> None:
+        """Delete what was fetched for a slot that another vault has now."""
         ...
 
     def figures(self) -> HeldFigures:
@@ -146,12 +160,19 @@ class Peers(Protocol):
 
 
 class SiblingCheck(Protocol):
-    """Who may fetch whole shards as a holder: the audit side's verdict."""
+    """Who may fetch whole shards without a grant: the audit side's verdict."""
 
     def check_sibling(self, request: SignedSiblingRequest) -> Entry:
         """Return the entry whose missing spans may be fetched now, or raise.
 
         Raises ProtocolError when the request, its checkpoint or its majority does
         not hold, or the answer deadline of the epoch has not passed.
+        """
+        ...
+
+    def check_takeover(self, request: SignedTakeoverRequest) -> TakeoverLeave:
+        """Return what a candidate for an open slot may fetch now, or raise.
+
+        Raises ProtocolError.
         """
         ...

@@ -5,7 +5,7 @@ What comes out is checked against its ChunkId, so no sibling has to be trusted.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from holdfast.protocol.chunk import ChunkHeader, ShardProof, chunk_id
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.erasure import codec
 from holdfast.protocol.errors import ProtocolError
-from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.units import MIB, ChunkId, VaultId
 from holdfast.vault.core.deal_holding import DealHolding
 from holdfast.vault.core.refusals import RefusedError
@@ -23,8 +23,9 @@ from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.manifests import span_at
 from holdfast.vault.ports import Peers
 from holdfast.vault.shard_files import ShardFiles
-from holdfast.vault.sibling_stream import SiblingStream
+from holdfast.vault.sibling_stream import ProvenShard, SiblingStream
 from holdfast.vault.workers import to_the_end
+from holdfast.wire import frames
 
 CHUNKS_AT_ONCE: Final = 3
 BYTES_PER_SECOND: Final = 64 * MIB
@@ -65,9 +66,29 @@ class Rebuilder:
         if holding is None or holding.head(entry.head) is None:
             return 0
         lost = await self._declared(holding, entry)
-        siblings = self._open(deal, requests)
+        openings = {
+            vault: frames.opening(
+                frames.Authority.HOLDER, SIBLING_REQUEST.encode(request)
+            )
+            for vault, request in requests.items()
+        }
+        return await self.fill(deal, holding, lost, openings)
+
+    async def fill(
+        self,
+        deal: Deal,
+        holding: DealHolding,
+        lost: Sequence[LostShard],
+        openings: Mapping[VaultId, bytes],
+    ) -> int:
+        """Make lost shards durable with the siblings that `openings` are shown to.
+
+        The holder that has had this index until now gives its own, if it is one of
+        them. Returns how many shards are durable again.
+        """
+        siblings = self._open(deal, openings)
         try:
-            if not lost or len(siblings) < deal.k:
+            if not lost or not siblings:
                 return 0
             return await self._rebuild_all(holding, lost, siblings)
         finally:
@@ -87,14 +108,14 @@ class Rebuilder:
         ]
 
     def _open(
-        self, deal: Deal, requests: Mapping[VaultId, SignedSiblingRequest]
+        self, deal: Deal, openings: Mapping[VaultId, bytes]
     ) -> list[SiblingStream]:
         streams = []
         for index, holder in enumerate(deal.holders):
-            request = requests.get(holder.vault)
-            channel = self._peers.channel(holder.vault) if request else None
-            if request and channel and holder.vault != self._driver.holder.vault:
-                streams.append(SiblingStream(channel, index, request))
+            opening = openings.get(holder.vault)
+            channel = self._peers.channel(holder.vault) if opening else None
+            if opening and channel and holder.vault != self._driver.holder.vault:
+                streams.append(SiblingStream(channel, index, opening))
         return streams
 
     async def _rebuild_all(
@@ -109,6 +130,8 @@ class Rebuilder:
         async def work() -> None:
             loop = asyncio.get_running_loop()
             for one in waiting:
+                if all(sibling.failed for sibling in siblings):
+                    return
                 began = loop.time()
                 if await self._rebuild_one(holding, one, siblings):
                     rebuilt.append(one.chunk)
@@ -124,19 +147,25 @@ class Rebuilder:
     async def _rebuild_one(
         self, holding: DealHolding, lost: LostShard, siblings: Sequence[SiblingStream]
     ) -> bool:
-        shards = await gather_shards(lost, siblings)
+        files, syncing = self._driver.store.files, self._driver.store.workers.syncing
+        for own in (one for one in siblings if one.index == holding.index):
+            if shard := await own.shard(lost.chunk, lost.header):
+                given = [(lost.chunk, shard.proof, shard.body)]
+                kept = syncing(files.keep, holding.deal, given)
+                return await to_the_end(self._keep(holding, lost, kept))
+        others = [one for one in siblings if one.index != holding.index]
+        shards = await gather_shards(lost, others)
         if len(shards) < lost.header.k:
             return False
-        return await to_the_end(self._keep(holding, lost, shards))
+        bodies = {index: shard.body for index, shard in shards.items()}
+        kept = syncing(keep_rebuilt, files, holding, lost, bodies)
+        return await to_the_end(self._keep(holding, lost, kept))
 
     async def _keep(
-        self, holding: DealHolding, lost: LostShard, shards: Mapping[int, bytes]
+        self, holding: DealHolding, lost: LostShard, kept: Awaitable[None]
     ) -> bool:
-        store = self._driver.store
         try:
-            await store.workers.syncing(
-                keep_rebuilt, store.files, holding, lost, shards
-            )
+            await kept
             await self._driver.healed(holding.deal, (lost.chunk,))
         except (MalformedUploadError, RefusedError) as error:
             _log.warning("a shard was not rebuilt: %s", error)
@@ -146,9 +175,9 @@ class Rebuilder:
 
 async def gather_shards(
     lost: LostShard, siblings: Sequence[SiblingStream]
-) -> dict[int, bytes]:
+) -> dict[int, ProvenShard]:
     """Return k verified shards of a chunk, or fewer when no more can be had."""
-    shards: dict[int, bytes] = {}
+    shards: dict[int, ProvenShard] = {}
     left = [sibling for sibling in siblings if not sibling.failed]
     while left and len(shards) < lost.header.k:
         asked = left[: lost.header.k - len(shards)]

@@ -10,8 +10,8 @@ from typing import Final
 import grpc
 
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.receipt import FULL_RECEIPT
-from holdfast.protocol.units import DealId, Digest
+from holdfast.protocol.receipt import FULL_RECEIPT, FullReceipt
+from holdfast.protocol.units import DealId
 from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.ports import LedgerView, Peers
 from holdfast.wire import rpc
@@ -32,7 +32,7 @@ class ReceiptSpreading:
         self._driver = driver
         self._ledger = ledger
         self._peers = peers
-        self._tried: dict[DealId, tuple[Digest, int]] = {}
+        self._tried: dict[DealId, tuple[FullReceipt, int]] = {}
 
     async def spread(self) -> None:
         """Show every full receipt that is still new to the next holder."""
@@ -49,18 +49,20 @@ class ReceiptSpreading:
         holding = self._driver.holdings.deals.get(deal.id)
         if holding is None or holding.full is None or deal.n == 1:
             return False
-        digest, attempts = self._tried.get(deal.id, (holding.full_digest, 0))
-        return digest != holding.full_digest or attempts < ATTEMPTS
+        full, attempts = self._tried.get(deal.id, (holding.full, 0))
+        return full != holding.full or attempts < ATTEMPTS
 
     async def _show(self, deal: Deal, turns: asyncio.Semaphore) -> None:
         holding = self._driver.holdings.deals[deal.id]
-        full, digest = holding.full, holding.full_digest
+        full = holding.full
+        if full is None:
+            return
         following = deal.holders[(holding.index + 1) % deal.n].vault
-        before, attempts = self._tried.get(deal.id, (digest, 0))
-        attempts = attempts + 1 if before == digest else 1
+        before, attempts = self._tried.get(deal.id, (full, 0))
+        attempts = attempts + 1 if before == full else 1
         channel = self._peers.channel(following)
-        if full is None or channel is None:
-            self._tried[deal.id] = digest, attempts
+        if channel is None:
+            self._tried[deal.id] = full, attempts
             return
         request = pb.AcknowledgeRequest(full_receipt=FULL_RECEIPT.encode(full))
         call: grpc.aio.UnaryUnaryMultiCallable[pb.AcknowledgeRequest, bytes]
@@ -74,4 +76,4 @@ class ReceiptSpreading:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
                 attempts = ATTEMPTS  # it never countersigned that head
-        self._tried[deal.id] = digest, attempts
+        self._tried[deal.id] = full, attempts

@@ -12,6 +12,7 @@ from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.takeover import SignedTakeoverRequest
 from holdfast.protocol.units import GIB
 from holdfast.vault import network_service, vault_service
 from holdfast.vault.announcer import Announcer
@@ -21,6 +22,7 @@ from holdfast.vault.config import ConfigError, Settings, VaultDirectory
 from holdfast.vault.core.events import RecordMade
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.node import Node
+from holdfast.vault.core.takeover_check import TakeoverLeave
 from holdfast.vault.data_side import DataSide, World
 from holdfast.vault.driver import Driver, Surroundings
 from holdfast.vault.enrolment import Enrolment
@@ -120,6 +122,10 @@ class Vault:
     def check_sibling(self, request: SignedSiblingRequest) -> Entry:
         """Return the entry that a sibling may fetch now, or raise ProtocolError."""
         return self._node.check_sibling(request, self._clock.now())
+
+    def check_takeover(self, request: SignedTakeoverRequest) -> TakeoverLeave:
+        """Return what a candidate may fetch now, or raise ProtocolError."""
+        return self._node.check_takeover(request, self._clock.now())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; raises ConfigError when it cannot listen."""

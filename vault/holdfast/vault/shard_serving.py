@@ -1,7 +1,8 @@
 """The Fetch stream: shards and ranges of them, verified before they leave.
 
 A read grant opens everything of a deal; a sibling's request opens only whole
-shards that its acknowledged checkpoint declares missing.
+shards that its acknowledged checkpoint declares missing, and a candidate's request
+for an open slot whole shards alone.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from holdfast.protocol import merkle
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.deal import Deal, Purpose
 from holdfast.protocol.manifest import Manifest
-from holdfast.protocol.repair import SIBLING_REQUEST
+from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
+from holdfast.protocol.takeover import TAKEOVER_REQUEST, SignedTakeoverRequest
 from holdfast.vault.authority import Authority
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.frame_stream import FrameStream
@@ -34,20 +36,22 @@ STREAMS_MAX: Final = 256
 class Leave:
     """What a stream may fetch: a deal, or of it only what a sibling's entry lacks.
 
-    Without a manifest of the sibling's head, nothing of it can be placed.
+    `whole` opens whole shards only. Without a manifest of the sibling's head,
+    nothing of it can be placed.
     """
 
     deal: Deal
     index: int
     lacking: Entry | None = None
     manifest: Manifest | None = None
+    whole: bool = False
 
     def opens(self, want: frames.Want) -> bool:
         """Tell whether this wanted shard may leave; raises RefusedError on a range."""
+        if self.whole and (want.first or want.end != frames.TO_THE_END):
+            raise RefusedError(Refusal.DENIED, "a vault fetches whole shards only")
         if self.lacking is None:
             return True
-        if want.first or want.end != frames.TO_THE_END:
-            raise RefusedError(Refusal.DENIED, "a sibling fetches whole shards only")
         if self.manifest is None:
             return False
         place = self.manifest.positions.get(want.chunk)
@@ -85,7 +89,19 @@ class ShardServing:
         if opening.authority is frames.Authority.GRANT:
             deal = await self._authority.granted(opening.evidence, {Purpose.READ})
             return Leave(deal, self._driver.holdings.of(deal).index)
-        request = SIBLING_REQUEST.decode(opening.evidence)
+        if opening.authority is frames.Authority.TAKEOVER:
+            return self._leave_to_candidate(TAKEOVER_REQUEST.decode(opening.evidence))
+        return await self._leave_to_sibling(SIBLING_REQUEST.decode(opening.evidence))
+
+    def _leave_to_candidate(self, request: SignedTakeoverRequest) -> Leave:
+        leave = self._siblings.check_takeover(request)
+        if not leave.shards:
+            text = "a holder asks for the shards that its checkpoint declares missing"
+            raise RefusedError(Refusal.DENIED, text)
+        index = self._driver.holdings.of(leave.deal).index
+        return Leave(leave.deal, index, whole=True)
+
+    async def _leave_to_sibling(self, request: SignedSiblingRequest) -> Leave:
         deal = await self._authority.deal(request.value.entry.entry.deal)
         entry = self._siblings.check_sibling(request)
         asker = request.value.standing.checkpoint.value.vault
@@ -96,7 +112,7 @@ class ShardServing:
         manifest = None
         if holding.head(entry.head):
             manifest = await self._driver.store.manifests.of(deal.id, entry.head)
-        return Leave(deal, holding.index, entry, manifest)
+        return Leave(deal, holding.index, entry, manifest, whole=True)
 
     async def _load(self, leave: Leave, want: frames.Want) -> list[bytes]:
         if not leave.opens(want):

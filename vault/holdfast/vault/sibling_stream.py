@@ -1,37 +1,41 @@
 """One sibling's Fetch stream, from which a holder takes whole shards."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from holdfast.protocol.chunk import ChunkHeader, ShardProof, check_shard
 from holdfast.protocol.errors import ProtocolError
-from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.units import ChunkId
 from holdfast.wire import frames, rpc
 
 FETCH_SECONDS: Final = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class ProvenShard:
+    """A shard that was checked against its chunk, with the proof."""
+
+    proof: ShardProof
+    body: bytes
+
+
 class SiblingStream:
     """Fetches one shard after the other; one that fails once is not asked again."""
 
-    def __init__(
-        self, channel: grpc.aio.Channel, index: int, request: SignedSiblingRequest
-    ) -> None:
+    def __init__(self, channel: grpc.aio.Channel, index: int, opening: bytes) -> None:
         self.index = index
         self.failed = False
         fetch: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
             frames.FETCH
         )
         self._call = fetch(metadata=rpc.metadata())
-        self._opening: bytes | None = frames.opening(
-            frames.Authority.HOLDER, SIBLING_REQUEST.encode(request)
-        )
+        self._opening: bytes | None = opening
         self._turn = asyncio.Lock()
 
-    async def shard(self, chunk: ChunkId, header: ChunkHeader) -> bytes | None:
+    async def shard(self, chunk: ChunkId, header: ChunkHeader) -> ProvenShard | None:
         """Return the sibling's verified shard of a chunk, or None without one."""
         async with self._turn:
             if self.failed:
@@ -56,7 +60,7 @@ class SiblingStream:
         self.failed = True
         self._call.cancel()
 
-    async def _fetch(self, chunk: ChunkId, header: ChunkHeader) -> bytes | None:
+    async def _fetch(self, chunk: ChunkId, header: ChunkHeader) -> ProvenShard | None:
         if self._opening:
             await self._call.write(self._opening)
             self._opening = None
@@ -72,7 +76,7 @@ class SiblingStream:
             frame = await self._frame()
             body += frames.read_more(frame, start.body_bytes - len(body))
         await asyncio.to_thread(self._check, chunk, header, start.proof, body)
-        return bytes(body)
+        return ProvenShard(start.proof, bytes(body))
 
     async def _frame(self) -> bytes:
         frame = await self._call.read()

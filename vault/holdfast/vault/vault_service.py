@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from holdfast.protocol.deal import QUOTE, Purpose
+from holdfast.protocol.deal import QUOTE, Deal, Purpose
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.manifest import (
     HEAD,
@@ -22,6 +22,7 @@ from holdfast.protocol.manifest import (
     SignedHead,
 )
 from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT, SignedReceipt
+from holdfast.protocol.takeover import TAKEOVER_REQUEST
 from holdfast.protocol.units import DealId, Digest
 from holdfast.vault.core.holding_events import (
     AskShards,
@@ -71,7 +72,7 @@ def add_vault_services(
     audits: Callable[[], AuditFigures],
 ) -> None:
     """Add the Vault service and the shard streams to a server."""
-    service = VaultService(data, audits)
+    service = VaultService(data, siblings, audits)
     intake = ShardIntake(data.driver, data.authority, data.world.clock)
     serving = ShardServing(data.driver, data.authority, siblings)
     server.add_generic_rpc_handlers(
@@ -91,8 +92,14 @@ def add_vault_services(
 class VaultService:
     """The methods of the Vault service."""
 
-    def __init__(self, data: DataSide, audits: Callable[[], AuditFigures]) -> None:
+    def __init__(
+        self,
+        data: DataSide,
+        siblings: SiblingCheck,
+        audits: Callable[[], AuditFigures],
+    ) -> None:
         self._data = data
+        self._siblings = siblings
         self._audits = audits
 
     def handlers(self) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
@@ -142,11 +149,13 @@ class VaultService:
         self, request: pb.DealStateRequest, _context: AnyContext
     ) -> pb.DealStateReply:
         """Show the newest heads of a deal."""
-        deal = await self._data.authority.granted(request.grant, set(Purpose))
+        deal = await self._opened(request)
         held = self._data.owners.state(deal)
         reply = pb.DealStateReply()
         if held.full:
             reply.full_receipt = FULL_RECEIPT.encode(held.full)
+        if request.takeover:
+            return reply
         if held.newest and held.newest.digest in held.pending:
             reply.pending_head = HEAD.encode(held.newest.head)
             reply.pending_receipt = RECEIPT.encode(held.newest.receipt)
@@ -156,7 +165,7 @@ class VaultService:
         self, request: pb.ManifestRequest, _context: AnyContext
     ) -> AsyncIterator[pb.ManifestReply]:
         """Stream the entries of one head."""
-        deal = await self._data.authority.granted(request.grant, set(Purpose))
+        deal = await self._opened(request)
         digest = Digest(_digest(request.head, "head"))
         manifest = await self._data.owners.manifest(deal, digest)
         write = MANIFEST_ENTRY.bare().write
@@ -191,6 +200,13 @@ class VaultService:
         """Store a full receipt."""
         await self._data.owners.acknowledge(FULL_RECEIPT.decode(request.full_receipt))
         return pb.AcknowledgeReply()
+
+    async def _opened(self, request: pb.DealStateRequest | pb.ManifestRequest) -> Deal:
+        """Return the deal that a grant, or a candidate's request, opens."""
+        if request.takeover:
+            shown = TAKEOVER_REQUEST.decode(request.takeover)
+            return self._siblings.check_takeover(shown).deal
+        return await self._data.authority.granted(request.grant, set(Purpose))
 
 
 def _digest(value: bytes, name: str) -> bytes:

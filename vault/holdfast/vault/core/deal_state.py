@@ -6,6 +6,7 @@ are kept until a newer one was answered. The machine decides and never acts;
 events that change it were journalled before.
 """
 
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -19,6 +20,7 @@ from holdfast.vault.core.deal_holding import (
     StagedShard,
 )
 from holdfast.vault.core.holding_events import (
+    AdoptedSigned,
     CheckpointAnswered,
     CheckpointOffered,
     DealCollected,
@@ -27,11 +29,13 @@ from holdfast.vault.core.holding_events import (
     ForgetHeads,
     FullReceiptShown,
     HeadAcknowledged,
+    HeadAdopted,
     HeadCountersigned,
     HeadFact,
     HeadProposed,
     HeadsForgotten,
     ManifestChecked,
+    ReceiptRenewed,
     ShardFact,
     ShardOffered,
     ShardsDamaged,
@@ -49,6 +53,7 @@ class Step(Enum):
     ACKNOWLEDGE_NEWEST = 2
     ACKNOWLEDGE_OLDER = 3
     COLLECT = 4
+    ADOPT = 5
 
 
 TRANSITIONS: Final = {
@@ -57,6 +62,9 @@ TRANSITIONS: Final = {
     (Phase.ACKNOWLEDGED, Step.COUNTERSIGN): Phase.PENDING,
     (Phase.PENDING, Step.ACKNOWLEDGE_NEWEST): Phase.ACKNOWLEDGED,
     (Phase.PENDING, Step.ACKNOWLEDGE_OLDER): Phase.PENDING,
+    (Phase.EMPTY, Step.ADOPT): Phase.ACKNOWLEDGED,
+    (Phase.PENDING, Step.ADOPT): Phase.ACKNOWLEDGED,
+    (Phase.ACKNOWLEDGED, Step.ADOPT): Phase.ACKNOWLEDGED,
     (Phase.EMPTY, Step.COLLECT): Phase.COLLECTED,
     (Phase.PENDING, Step.COLLECT): Phase.COLLECTED,
     (Phase.ACKNOWLEDGED, Step.COLLECT): Phase.COLLECTED,
@@ -109,6 +117,12 @@ class DealState(DealHolding):
                 self._countersign(event)
             case HeadAcknowledged():
                 return self._acknowledge(event)
+            case HeadAdopted():
+                return self._adopt(event)
+            case AdoptedSigned():
+                self._sign_adopted(event)
+            case ReceiptRenewed():
+                self.full = event.full
             case CheckpointAnswered():
                 return self._answer(event.head)
             case HeadsForgotten():
@@ -137,6 +151,24 @@ class DealState(DealHolding):
         self.full, self.full_digest = event.full, event.digest
         self.missing.update(event.missing)
         return self._unneeded()
+
+    def _adopt(self, event: HeadAdopted) -> list[Effect]:
+        adopted = event.countersigned
+        if self.newest is None or adopted.sequence >= self.newest.sequence:
+            self.newest = adopted
+            self._step(Step.ADOPT)
+        self.trunk[adopted.digest] = adopted
+        self.full, self.full_digest = event.full, adopted.digest
+        self.durable_bytes += sum(map(self.shard_bytes, event.added.values()))
+        self.durable_shards += len(event.added)
+        self.missing.update(event.missing)
+        return self._unneeded()
+
+    def _sign_adopted(self, event: AdoptedSigned) -> None:
+        signed = replace(self.trunk[event.digest], receipt=event.receipt)
+        self.trunk[event.digest] = signed
+        if self.newest and self.newest.digest == event.digest:
+            self.newest = signed
 
     def _answer(self, head: Digest | None) -> list[Effect]:
         self.let_go = head is None

@@ -13,6 +13,7 @@ from holdfast.protocol.deal import Deal
 from holdfast.protocol.judgement import Question
 from holdfast.protocol.repair import SignedSiblingRequest
 from holdfast.protocol.signing import Signed
+from holdfast.protocol.takeover import SignedTakeoverRequest
 from holdfast.protocol.units import DealId, VaultId
 from holdfast.vault.core import messages
 from holdfast.vault.core.challenged import WantedLeaf
@@ -117,6 +118,27 @@ class RebuildMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Rebuild what index `index` of a deal needs and report `TakenOver`.
+
+    `requests` has our request for each holder that may be asked, `lost` among them
+    while it is leaving.
+    """
+
+    deal: Deal
+    index: int
+    lost: VaultId
+    requests: Mapping[VaultId, SignedTakeoverRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class DropTakeover:
+    """Another vault has the slot: delete what was fetched for it."""
+
+    deal: DealId
+
+
+@dataclass(frozen=True, slots=True)
 class FindDeals:
     """Ask the ledger for deals that are not mirrored; report `DealsFound`."""
 
@@ -152,6 +174,8 @@ Effect = (
     | KeepAnswer
     | LetGo
     | RebuildMissing
+    | TakeOver
+    | DropTakeover
     | FindDeals
     | Submit
     | Log

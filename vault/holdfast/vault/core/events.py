@@ -9,6 +9,7 @@ from holdfast.protocol.deal import Deal
 from holdfast.protocol.manifest import SignedHead
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.signing import Signed
+from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import DealId, VaultId
 from holdfast.vault.core.messages import Reply, Request
 from holdfast.vault.core.refusals import Refusal
@@ -121,6 +122,17 @@ class MissingRebuilt:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """An attempt to take over an index of a deal ended: with our claim, or why not."""
+
+    now: float
+    deal: DealId
+    index: int
+    claim: SignedTakeover | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DealsFound:
     """The ledger was asked for deals not mirrored; `deals` are those it knows.
 
@@ -161,6 +173,7 @@ Event = (
     | AnswerSealed
     | AnswerChecked
     | MissingRebuilt
+    | TakenOver
     | DealsFound
     | OperationEnded
 )

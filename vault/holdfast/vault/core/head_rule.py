@@ -23,6 +23,7 @@ from holdfast.vault.core.holding_events import (
     KeepFullReceipt,
     ManifestChecked,
     Refuse,
+    RenewFullReceipt,
     ShardOffered,
     ShowNewer,
     StagedExpired,
@@ -132,6 +133,8 @@ def judge_manifest(holding: DealHolding, event: ManifestChecked) -> Effect:
 
 def judge_receipt(holding: DealHolding, event: FullReceiptShown) -> list[Effect]:
     """Say whether a full receipt is news to this holder."""
+    if event.renewed and event.digest == holding.full_digest:
+        return [RenewFullReceipt()]
     if holding.full and event.sequence <= holding.full.head.value.sequence:
         return []
     if event.digest in holding.pending:

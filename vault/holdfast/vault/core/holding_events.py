@@ -108,10 +108,14 @@ class HeadCountersigned:
 
 @dataclass(frozen=True, slots=True)
 class FullReceiptShown:
-    """Somebody handed over a verified full receipt."""
+    """Somebody handed over a verified full receipt.
+
+    `renewed`: it has receipts of more of the present holders than the one kept here.
+    """
 
     digest: Digest
     sequence: int
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,35 @@ class HeadAcknowledged:
     full: FullReceipt
     digest: Digest
     missing: Mapping[ChunkId, Span | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadAdopted:
+    """An acknowledged head was journalled that was never proposed here.
+
+    `added` are the chunks that no head had before, with their lengths; their
+    shards, and those that were lost before, are `missing`.
+    """
+
+    countersigned: Countersigned
+    full: FullReceipt
+    added: Mapping[ChunkId, int]
+    missing: Mapping[ChunkId, Span | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedSigned:
+    """All shards of an adopted head are durable, and our receipt is journalled."""
+
+    digest: Digest
+    receipt: SignedReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRenewed:
+    """The newest full receipt is journalled anew, with the present holders'."""
+
+    full: FullReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +202,9 @@ ShardFact = ShardStaged | StagedDropped | ShardsDamaged | ShardsRebuilt
 HeadFact = (
     HeadCountersigned
     | HeadAcknowledged
+    | HeadAdopted
+    | AdoptedSigned
+    | ReceiptRenewed
     | CheckpointAnswered
     | HeadsForgotten
     | DealCollected
@@ -242,6 +278,11 @@ class KeepFullReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewFullReceipt:
+    """Journal the full receipt in place of the one kept, for the same head."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetHeads:
     """Journal that heads are gone, then delete shards nothing else needs."""
 
@@ -266,6 +307,7 @@ Effect = (
     | AskShards
     | Countersign
     | KeepFullReceipt
+    | RenewFullReceipt
     | ForgetHeads
     | DropStaged
 )

@@ -30,6 +30,13 @@ class Holdings:
         assert index is not None, "only deals of this vault have a machine"
         return self.deals.setdefault(deal.id, DealState(deal.id, index, deal.k, deal.n))
 
+    def taking(self, deal: Deal, index: int) -> DealState:
+        """Return the machine of a deal of which an index is being taken over."""
+        made = DealState(deal.id, index, deal.k, deal.n)
+        found = self.deals.setdefault(deal.id, made)
+        assert found.index == index, "one index of a deal at a time"
+        return found
+
     def receive(self, deal: DealId, event: Event) -> list[Effect]:
         """Hand an event to its deal's machine."""
         effects = self.deals[deal].receive(event)

@@ -9,6 +9,7 @@ from typing import assert_never
 from holdfast.ledger.core.operations import Claim, Settle, Withdraw
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.takeover import SignedTakeoverRequest
 from holdfast.protocol.units import Grains, VaultId
 from holdfast.vault.core import events, messages
 from holdfast.vault.core.answering import Answering
@@ -27,6 +28,8 @@ from holdfast.vault.core.rebuilding import Rebuilding
 from holdfast.vault.core.saved import CertificateKept, Restored
 from holdfast.vault.core.settling import Settling
 from holdfast.vault.core.sibling_check import check_sibling
+from holdfast.vault.core.takeover_check import TakeoverLeave, check_takeover
+from holdfast.vault.core.taking_over import TakingOver
 from holdfast.vault.core.totals_book import TotalsBook
 from holdfast.vault.core.watching import Watching
 
@@ -49,6 +52,7 @@ class Node:
         self.answering = Answering(me, self.checkpoints, restored)
         self.watching = Watching(me, restored)
         self.rebuilding = Rebuilding(me, self.answering)
+        self.taking_over = TakingOver(me, self.watching.deadline_known)
         self.pushing = Pushing(me, self.proofs)
         self.settling = Settling(me, self.books)
         self.proposing = Proposing(me, self.books)
@@ -66,6 +70,13 @@ class Node:
         """Return the entry that a sibling may fetch now, or raise ProtocolError."""
         deadline = self.watching.deadline_known(self._me.epoch_at(now))
         return check_sibling(self._me, request, now, deadline)
+
+    def check_takeover(
+        self, request: SignedTakeoverRequest, now: float
+    ) -> TakeoverLeave:
+        """Return what a candidate may fetch now, or raise ProtocolError."""
+        deadline = self.watching.deadline_known(self._me.epoch_at(now))
+        return check_takeover(self._me, request, now, deadline)
 
     def _dispatch(  # noqa: C901, PLR0912 # one line for each kind of event
         self, event: Event
@@ -93,6 +104,8 @@ class Node:
                 return self.watching.checked(event)
             case events.MissingRebuilt():
                 return self.rebuilding.rebuilt(event)
+            case events.TakenOver():
+                return self.taking_over.ended(event)
             case events.DealsFound():
                 return self.watching.found(event) + self.settling.found(event)
             case events.OperationEnded():
@@ -111,6 +124,7 @@ class Node:
             *self.checkpoints.step(now),
             *self.answering.step(now),
             *self.rebuilding.step(now),
+            *self.taking_over.step(now),
             *self.settling.step(now),
             *self.pushing.step(now),
             *self.proposing.step(now),
