@@ -26,7 +26,6 @@ from holdfast.client.core.errors import HistoryConflictError
 from holdfast.client.core.objects import Metadatum
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.ports import ChunkWriter
-from holdfast.client.core.selection import EVERYTHING, select
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import Node
 from holdfast.client.deal_book import DealBook
@@ -45,8 +44,8 @@ from holdfast.client.profile import Profile
 from holdfast.client.pruning import forget
 from holdfast.client.repository import Repository, Update
 from holdfast.client.restore import OnProgress as OnRestore
-from holdfast.client.restore import RestoreJob, RestoreReport, restore
-from holdfast.client.restore import no_progress as no_restore_progress
+from holdfast.client.restore import RestoreReport, no_progress, restore
+from holdfast.client.restore_wishes import restore_job
 from holdfast.client.session_values import (
     BackupResult,
     CostEstimate,
@@ -269,13 +268,14 @@ class AsyncClient:
 
         What cannot be read now is reported, and everything else restored.
         """
-        repository = await self._repository()
-        tree = repository.snapshot(snapshot).snapshot.tree
-        chosen = select(map(os.fsencode, paths)) if paths else EVERYTHING
-        job = RestoreJob(tree, Path(target), chosen)
-        return await asyncio.to_thread(
-            restore, job, repository.reader, progress or no_restore_progress
-        )
+
+        def work(repository: Repository) -> RestoreReport:
+            named = repository.snapshot(snapshot).snapshot
+            places = [os.fsencode(path) for path in paths]
+            job = restore_job(repository, named, Path(target), paths=places)
+            return restore(job, repository.reader, progress or no_progress)
+
+        return await self.read(work)
 
     async def cost(
         self,

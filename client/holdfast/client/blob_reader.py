@@ -48,9 +48,13 @@ class BlobReader:
     def view(self, blob: BlobId, location: Location) -> memoryview:
         """Return a blob's bytes, valid as long as they are held; raises as `load`."""
         data = self.pack(location.chunk).blob(location.row)
-        if blob_id(self._keys.dedup, data) != blob:
+        if not self.is_blob(blob, data):
             raise BlobDamagedError(f"blob {blob.hex()[:16]} is not what was stored")
         return data
+
+    def is_blob(self, blob: BlobId, data: bytes | memoryview) -> bool:
+        """Return whether these bytes are the blob's."""
+        return blob_id(self._keys.dedup, data) == blob
 
     def pack(self, chunk: ChunkId) -> PackView:
         """Return a chunk's pack, unsealed; raises as `load`."""

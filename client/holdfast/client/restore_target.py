@@ -89,6 +89,11 @@ class TargetTree:
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(name, flags, dir_fd=self._descriptor(parent))
 
+    def open_to_read(self, parent: DirectoryNumber, name: bytes) -> int:
+        """Return a descriptor of a file made before; the caller closes it."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(name, flags, dir_fd=self._descriptor(parent))
+
     def make_special(self, parent: DirectoryNumber, node: Node) -> None:
         """Make a symbolic link, FIFO, socket or device, with its metadata."""
         within = self._cleared(parent, node.name)

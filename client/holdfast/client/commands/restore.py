@@ -1,6 +1,5 @@
 """`holdfast restore SNAPSHOT [PATH…] --target DIR`: files back from a backup."""
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,14 +8,16 @@ import click
 
 from holdfast.client import wording
 from holdfast.client.command_line import Command
-from holdfast.client.exit_codes import NO_ROOM, ExitCode
+from holdfast.client.core.snapshot_choice import SnapshotFilter
+from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 from holdfast.client.progress import Meter
+from holdfast.client.restore_summary import RestoreSummary
+from holdfast.client.snapshot_options import filtered
 
 if TYPE_CHECKING:
+    from holdfast.client.repository import Repository
     from holdfast.client.restore import RestoreProgress, RestoreReport
-
-_FAILURES_SHOWN = 20
 
 
 @click.command("restore", cls=Command)
@@ -24,18 +25,48 @@ _FAILURES_SHOWN = 20
 @click.argument("paths", nargs=-1)
 @click.option(
     "--target",
+    "-t",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Directory to restore into; it is made if it does not exist.",
 )
+@click.option(
+    "--include",
+    multiple=True,
+    help="Only what a line of a .gitignore would name; repeatable.",
+)
+@click.option(
+    "--exclude", multiple=True, help="Leave out what such a line names; repeatable."
+)
+@click.option(
+    "--overwrite",
+    type=click.Choice(["always", "if-changed", "if-newer", "never"]),
+    default="always",
+    show_default=True,
+    help="When to replace a file that is in the target.",
+)
+@click.option("--verify", is_flag=True, help="Read back and compare what was written.")
+@click.option("--dry-run", "-n", is_flag=True, help="Only say what would be restored.")
+@filtered
 @pass_invocation
 def command(
-    invocation: Invocation, *, snapshot: str, paths: tuple[str, ...], target: Path
+    invocation: Invocation,
+    *,
+    snapshot: str,
+    paths: tuple[str, ...],
+    target: Path,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    overwrite: str,
+    verify: bool,
+    dry_run: bool,
+    among: SnapshotFilter,
 ) -> int:
     """Restore SNAPSHOT, or only some PATHs of it, below --target.
 
-    SNAPSHOT is the start of an id, or "latest". Files keep their whole path below the
-    target, with modes and times. Any k of a deal's n vaults are enough.
+    SNAPSHOT is the start of an id, or "latest" (of a host, tag or path). Files keep
+    their whole path below the target, with modes and times. Any k of a deal's n vaults
+    are enough. With --overwrite if-changed, a restore goes on where it was stopped.
     """
     started = time.monotonic()
     with invocation.client() as client, Meter(invocation.output, "restoring") as meter:
@@ -45,61 +76,41 @@ def command(
                 invocation.kept = f"what is restored so far, in {target}"
             _show(meter, progress)
 
-        chosen = [os.path.abspath(path) for path in paths]  # noqa: PTH100 # of bytes, too
-        report = client.restore(snapshot, target, paths=chosen, progress=tell)
-    _report(invocation, report, target, time.monotonic() - started)
+        def work(repository: "Repository") -> "RestoreReport":
+            from holdfast.client.restore import (  # noqa: PLC0415
+                Overwrite,
+                foresee,
+                restore,
+            )
+            from holdfast.client.restore_wishes import (  # noqa: PLC0415
+                absolute,
+                restore_job,
+            )
+
+            job = restore_job(
+                repository,
+                repository.snapshot(snapshot, among).snapshot,
+                target,
+                paths=absolute(paths),
+                include=include,
+                exclude=exclude,
+                overwrite=Overwrite(overwrite),
+                verify=verify,
+            )
+            if dry_run:
+                return foresee(job, repository.reader)
+            return restore(job, repository.reader, tell)
+
+        report = client.read(work)
+    summary = RestoreSummary(report, target, verify=verify, dry_run=dry_run)
+    summary.show(invocation.output, time.monotonic() - started)
     if report.complete:
         return ExitCode.OK
-    return ExitCode.DISK_FULL if _disk_full(report) else ExitCode.FILES_NOT_RESTORED
-
-
-def _disk_full(report: "RestoreReport") -> bool:
-    return any(failure.errno in NO_ROOM for failure in report.failures)
+    return ExitCode.DISK_FULL if summary.disk_full else ExitCode.FILES_NOT_RESTORED
 
 
 def _show(meter: Meter, progress: "RestoreProgress") -> None:
     note = f"{progress.files:,} of {wording.count(progress.files_total, 'file')}"
+    if progress.files_verified:
+        note += f", {progress.files_verified:,} verified"
     meter.show(progress.bytes_written, progress.bytes_total, note)
-
-
-def _report(
-    invocation: Invocation, report: "RestoreReport", target: Path, seconds: float
-) -> None:
-    output = invocation.output
-    output.say(
-        f"Restored {wording.count(report.files, 'file')}, "
-        f"{wording.size(report.bytes_written)}, to {target} in {wording.span(seconds)}"
-    )
-    lost = [failure for failure in report.failures if failure.lost]
-    for failure in report.failures[:_FAILURES_SHOWN]:
-        what = "not restored" if failure.lost else "restored, but not wholly as it was"
-        output.warn(f"  {what}: {os.fsdecode(failure.path)}: {failure.reason}")
-    if len(report.failures) > _FAILURES_SHOWN:
-        output.warn(f"  … and {len(report.failures) - _FAILURES_SHOWN} more")
-    if lost:
-        when = (
-            "when there is room" if _disk_full(report) else "when more vaults are back"
-        )
-        what = wording.count(len(lost), "path")
-        output.warn(f"  {what} could not be restored; run the same command {when}")
-    output.result(
-        {
-            "target": target,
-            "files": report.files,
-            "directories": report.directories,
-            "others": report.others,
-            "skipped": report.skipped,
-            "bytes_written": report.bytes_written,
-            "complete": report.complete,
-            "seconds": round(seconds, 3),
-            "failures": [
-                {
-                    "path": os.fsdecode(failure.path),
-                    "reason": failure.reason,
-                    "lost": failure.lost,
-                    "chunk": failure.chunk,
-                }
-                for failure in report.failures
-            ],
-        }
-    )
