@@ -93,7 +93,7 @@ class DealBook:
         opening = await self._begin()
         found = await self._on_ledger(opening.deal)
         if found is None:
-            quotes = await self._quotes(opening.deal, terms, without)
+            quotes = await self.quotes(opening.deal, terms, without)
             await self._check_balance(escrow_of(quotes, self.directory.epoch()))
             await self.account.submit(
                 Open(
@@ -126,9 +126,13 @@ class DealBook:
         found = await self.directory.ledger.deals((deal,))
         return found[0] if found else None
 
-    async def _quotes(
-        self, deal: DealId, terms: Terms, without: Collection[VaultId]
+    async def quotes(
+        self, deal: DealId, terms: Terms, without: Collection[VaultId] = ()
     ) -> tuple[SignedQuote, ...]:
+        """Return the quotes that a deal with these terms would be opened with now.
+
+        Raises TooFewVaultsError.
+        """
         directory = self.directory
         await directory.refresh()
         asked = candidates(directory.active(), deal, terms.n, without)

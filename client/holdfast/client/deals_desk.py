@@ -1,24 +1,25 @@
 """An owner's deals as the SDK shows and changes them."""
 
 import asyncio
+import os
 import random
 from collections.abc import Sequence
 from typing import Final
 
 from holdfast.client.core.deal_choice import first_capacity
 from holdfast.client.core.snapshot import SnapshotStats
-from holdfast.client.deal_book import DealBook, Terms
-from holdfast.client.network_errors import (
-    DealUnknownError,
-    NetworkError,
-    TooFewVaultsError,
+from holdfast.client.core.upload_price import (
+    UploadPrice,
+    price_in_deal,
+    price_of_new_deal,
 )
+from holdfast.client.deal_book import DealBook, Terms
+from holdfast.client.network_errors import DealUnknownError, NetworkError
 from holdfast.client.session_values import CostEstimate, DealStatus
 from holdfast.ledger.core.operations import Refund
 from holdfast.ledger.errors import AlreadyRefundedError, LedgerError
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
-from holdfast.protocol.pricing import earned, escrow_needed
 from holdfast.protocol.settlement import DEAL_LEAF
 from holdfast.protocol.units import DealId, Grains
 
@@ -32,6 +33,12 @@ def default_epochs(params: NetworkParams) -> int:
     if params.development:
         return _DEVELOPMENT_EPOCHS
     return _YEAR_SECONDS // params.epoch_seconds
+
+
+def is_usable(deal: Deal, k: int, n: int, now: int, epochs: int) -> bool:
+    """Return whether a backup that pays `epochs` from `now` would write to a deal."""
+    runs = deal.closed_epoch is None and deal.end_epoch - now > epochs // 2
+    return runs and (deal.k, deal.n) == (k, n)
 
 
 class DealsDesk:
@@ -81,32 +88,50 @@ class DealsDesk:
     async def cost(
         self, stats: SnapshotStats, chunk_sizes: Sequence[int], epochs: int | None
     ) -> CostEstimate:
-        """Return what keeping such chunks costs, at the lowest prices asked now."""
-        directory = self._book.directory
-        params = directory.params
-        k, n = params.policy_k, params.policy_n
-        await directory.refresh()
-        await directory.find(directory.active())
-        records = (directory.record(vault) for vault in directory.active())
-        prices = sorted(record.ask_price for record in records if record)[:n]
-        if len(prices) < n:
-            raise TooFewVaultsError(n, len(prices))
-        each = sum(-(-size // k) for size in chunk_sizes)
-        per_epoch = sum(earned(each, price) for price in prices)
+        """Return what keeping such chunks costs, where a backup would put them now.
+
+        Prices are those of the deal that would take them, or else quotes just asked
+        for; raises TooFewVaultsError when too few vaults give one.
+        """
+        params = self._book.directory.params
+        each = sum(-(-size // params.policy_k) for size in chunk_sizes)
         time = epochs or default_epochs(params)
-        capacity = first_capacity(each)
+        price = await self._price(each, epochs, time)
         return CostEstimate(
             stats.files,
             stats.bytes_seen,
             sum(chunk_sizes),
-            each * n,
+            each * params.policy_n,
             time,
-            per_epoch,
-            per_epoch * time,
-            escrow_needed(capacity, tuple(prices), time),
-            k,
-            n,
+            price.grains_per_epoch,
+            price.grains_per_epoch * time,
+            price.escrow,
+            params.policy_k,
+            params.policy_n,
+            price.deal,
+            price.end_epoch,
         )
+
+    async def _price(self, each: int, epochs: int | None, time: int) -> UploadPrice:
+        directory = self._book.directory
+        params = directory.params
+        policy = (params.policy_k, params.policy_n)
+        now = directory.epoch()
+        deals = [
+            deal
+            for deal in await self._book.deals()
+            if is_usable(deal, *policy, now, time)
+        ]
+        if deals:
+            newest = max(deals, key=lambda deal: deal.opened_epoch)
+            state = await self._book.state(newest)
+            held = state.head.value.held_bytes if state.head else 0
+            wanted = 0 if epochs is None else now + epochs
+            return price_in_deal(newest, held, each, now, wanted)
+        terms = Terms(*policy, first_capacity(each), now + time)
+        quotes = await self._book.quotes(DealId(os.urandom(32)), terms)
+        prices = tuple(quote.value.price for quote in quotes)
+        return price_of_new_deal(prices, each, now, now + time)
 
     async def refund(self) -> Grains:
         """Fetch back what ended deals did not spend; return how much that was.

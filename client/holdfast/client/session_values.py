@@ -10,7 +10,7 @@ from holdfast.client.upload_options import (
     LeftDeal,
 )
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.units import Grains, VaultId
+from holdfast.protocol.units import DealId, Grains, VaultId
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,9 @@ class CostEstimate:
     """What a backup would add and cost, at the prices asked now.
 
     `new_bytes` are sealed chunks, `stored_bytes` what all holders together keep of
-    them; `grains` is for `epochs` epochs. `escrow` is what is locked beforehand when
-    a new deal has to be opened; what it does not spend comes back after its end.
+    them; `grains` is for `epochs` epochs. `escrow` is what is locked beforehand, for a
+    new deal or to let `deal` grow or end later; what it does not spend comes back
+    after `end_epoch`.
     """
 
     files: int
@@ -96,6 +97,8 @@ class CostEstimate:
     escrow: Grains
     k: int
     n: int
+    deal: DealId | None
+    end_epoch: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from holdfast.client.core.upload_terms import (
 from holdfast.client.deal_book import DealBook, Terms
 from holdfast.client.deal_footing import footing_of
 from holdfast.client.deal_run import DealRun, RunEndedError
+from holdfast.client.deals_desk import is_usable
 from holdfast.client.network_errors import (
     BalanceShortError,
     DealUnreadableError,
@@ -357,9 +358,7 @@ class Upload:
         deals = [
             deal
             for deal in await self._book.deals()
-            if (deal.k, deal.n) == (options.k, options.n)
-            and deal.closed_epoch is None
-            and deal.end_epoch - now > options.epochs // 2
+            if is_usable(deal, options.k, options.n, now, options.epochs)
             and deal.id not in self._given_up
         ]
         return sorted(

@@ -35,10 +35,19 @@ def command(
         f"({wording.span(told.epochs * epoch_seconds)}); "
         f"{wording.hold(told.grains_per_epoch)} an epoch"
     )
+    where = (
+        f"more in deal {wording.short(told.deal)}, which is there"
+        if told.deal
+        else "in a new deal"
+    )
     output.say(
-        f"locked beforehand: {wording.hold(told.escrow)}; what is not spent comes back"
+        f"locked beforehand: {wording.hold(told.escrow)} {where}; "
+        "what is not spent comes back"
     )
     output.say(f"the account has {wording.hold(balance)}")
+    if balance < told.escrow:
+        short = wording.hold(told.escrow - balance)
+        output.warn(f"that is {short} too little; `holdfast wallet address` takes them")
     output.result(
         {
             "files": told.files,
@@ -52,5 +61,7 @@ def command(
             "total_grains": told.grains,
             "escrow_grains": told.escrow,
             "balance_grains": balance,
+            "deal": told.deal,
+            "end_epoch": told.end_epoch,
         }
     )
