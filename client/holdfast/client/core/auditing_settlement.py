@@ -88,9 +88,8 @@ def makes(certificate: Certificate, leaves: Leaves) -> bool:
 
 def slashed_total(ledger: LedgerState) -> Grains:
     """Return what all vaults ever lost of their stakes, as the ledger has it."""
-    newest = ledger.settlement
-    ejections = newest.statement.ejections if newest else ()
-    return sum(ejection.slashed for ejection in ejections)
+    rows = (ledger.row(vault) for vault in ledger.vaults())
+    return sum(row.slashed for row in rows if row)
 
 
 def totals_of(leaves: Leaves, party: int) -> Mapping[bytes, Grains]:
