@@ -32,7 +32,7 @@ class Claiming:
         settled = self._me.ledger.settled_period
         if settled > self._period:
             self._period, self._looked = settled, False
-            self._outbox = Outbox(self._signers(), retry_seconds(self._me.params))
+            self._outbox = Outbox(signers_of(self._me), retry_seconds(self._me.params))
         if self._looked:
             return []
         if (base := self._books.base()) is not None:
@@ -48,7 +48,7 @@ class Claiming:
         self._outbox.settle(peer)
         if settlement is None or self._looked:
             return []
-        if any(not _leads_to(proof, settlement.statement) for proof in reply.proofs):
+        if any(not leads_to(proof, settlement.statement) for proof in reply.proofs):
             return []
         return self._claim(reply.proofs)
 
@@ -76,16 +76,19 @@ class Claiming:
             return []
         return [Submit(Claim(ours[0]))]
 
-    def _signers(self) -> list[VaultId]:
-        settlement = self._me.ledger.settlement
-        if settlement is None:
-            return []
-        members = self._me.ledger.committee(settlement.statement.period + 1)
-        signers = [members[r] for r in settlement.ranks() if r < len(members)]
-        return [signer for signer in signers if signer != self._me.id]
+
+def signers_of(me: Myself) -> list[VaultId]:
+    """Return who signed the newest settlement, without ourselves."""
+    settlement = me.ledger.settlement
+    if settlement is None:
+        return []
+    members = me.ledger.committee(settlement.statement.period + 1)
+    signers = [members[r] for r in settlement.ranks() if r < len(members)]
+    return [signer for signer in signers if signer != me.id]
 
 
-def _leads_to(proof: TotalProof, statement: Statement) -> bool:
+def leads_to(proof: TotalProof, statement: Statement) -> bool:
+    """Return whether a proof leads to a statement's root."""
     leaf = TOTAL.encode(proof.total)
     try:
         root = root_from_path(leaf, proof.index, proof.count, proof.path)
