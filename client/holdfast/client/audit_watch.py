@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.auditor import Auditor, EpochFinding
+from holdfast.client.core.auditing_recount import Recount, RecountFinding
 from holdfast.client.core.auditing_settlement import SettlementFinding
 from holdfast.client.network_errors import NoSeedAnswersError
 from holdfast.ledger.errors import LedgerError
@@ -17,16 +18,21 @@ _PAUSE_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class WatchedEpoch:
-    """One epoch's audits, and the settlement that appeared since the last one."""
+    """One epoch's audits, and the settlement that appeared since the last one.
+
+    `recount` compares it with what the audits watched before are worth.
+    """
 
     finding: EpochFinding
-    settlement: SettlementFinding | None
+    settlement: SettlementFinding | None = None
+    recount: RecountFinding | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is wrong with either."""
+        """Whether nothing is wrong with any of it."""
         settled = self.settlement is None or self.settlement.holds
-        return settled and self.finding.holds
+        recounted = self.recount is None or not self.recount.faults
+        return settled and recounted and self.finding.holds
 
 
 async def watch(
@@ -37,16 +43,19 @@ async def watch(
     `away` is told when the network cannot be asked for the moment.
     """
     next_epoch, settled, seen = max(auditor.finished_epoch, 0), -1, 0
+    recount = Recount(auditor.state)
     while epochs is None or seen < epochs:
         if next_epoch > auditor.finished_epoch:
             await _refresh(auditor, away)
             continue
         finding = await auditor.epoch(next_epoch)
-        settlement = None
+        recount.take(finding.audits)
+        settlement = recounted = None
         if auditor.state.settled_period > settled:
             settled = auditor.state.settled_period
             settlement = await auditor.settlement()
-        yield WatchedEpoch(finding, settlement)
+            recounted = recount.settled(settlement) if settlement else None
+        yield WatchedEpoch(finding, settlement, recounted)
         next_epoch, seen = next_epoch + 1, seen + 1
 
 

@@ -1,6 +1,7 @@
 """What a watch has seen so far: a line for each epoch, and all of it on one page."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from holdfast.client import wording
 from holdfast.client.audit_documents import audit_document, settlement_document
@@ -16,6 +17,7 @@ from holdfast.client.audit_report import (
 )
 from holdfast.client.audit_watch import WatchedEpoch
 from holdfast.client.core.auditing import AuditFinding
+from holdfast.client.core.auditing_recount import RecountFinding
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import VaultId
 
@@ -33,6 +35,8 @@ def epoch_line(watched: WatchedEpoch) -> tuple[str, dict[str, object]]:
             f"; period {statement.period} settled by {len(settlement.signers)} of "
             f"{settlement.committee}: {wording.hold(statement.earned_total)} earned"
         )
+    if watched.recount is not None:
+        line += f", {recount_words(watched.recount)}"
     for fault in _faults(watched):
         line += f"\n    {fault}"
     document: dict[str, object] = {
@@ -41,8 +45,19 @@ def epoch_line(watched: WatchedEpoch) -> tuple[str, dict[str, object]]:
         "proved_bytes": proved,
         "vaults": [audit_document(audit) for audit in finding.audits],
         "settlement": settlement_document(settlement) if settlement else None,
+        "recount": asdict(watched.recount) if watched.recount else None,
     }
     return line, document
+
+
+def recount_words(recount: RecountFinding) -> str:
+    """Return how a settlement compares with what was seen proved, in a few words."""
+    said = [f"{recount.exact} paid exactly"]
+    if recount.less:
+        said.append(f"{recount.less} less than proved")
+    if recount.unknown:
+        said.append(f"{recount.unknown} not recountable")
+    return ", ".join(said)
 
 
 def watch_report(params: NetworkParams, seen: Sequence[WatchedEpoch]) -> Report:
@@ -99,4 +114,6 @@ def _faults(watched: WatchedEpoch) -> list[str]:
         for audit in watched.finding.audits
         if not audit.verdict.holds
     ]
-    return faults + list(watched.settlement.faults if watched.settlement else ())
+    faults += watched.settlement.faults if watched.settlement else ()
+    faults += watched.recount.faults if watched.recount else ()
+    return faults
