@@ -80,6 +80,8 @@ ADVICE: Final = {
     # tokens
     "BalanceTooLowError": Advice("balance_too_low", ExitCode.BALANCE_TOO_LOW, _FAUCET),
     "BalanceShortError": Advice("balance_too_low", ExitCode.BALANCE_TOO_LOW, _FAUCET),
+    "PolicyError": Advice("renewal_policy", ExitCode.FAILED),
+    "BillError": Advice("bill_untrue", ExitCode.UNTRUE),
     "LedgerFileError": Advice("ledger_file", ExitCode.NOT_FOUND),
     "AddressTextError": Advice("unreadable_address", ExitCode.USAGE),
     "UnreadableAmountError": Advice("unreadable_amount", ExitCode.USAGE),

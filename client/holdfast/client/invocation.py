@@ -57,7 +57,10 @@ class Invocation:
 
     @contextmanager
     def client(self) -> Iterator["Client"]:
-        """Open the profile with its passphrase and connect; close at the end."""
+        """Open the profile with its passphrase and connect; close at the end.
+
+        When all went well, the owner's money is looked after and warned of.
+        """
         from holdfast.wire import process  # noqa: PLC0415
 
         process.prepare()  # before the SDK imports NumPy
@@ -66,6 +69,13 @@ class Invocation:
         profile = self.profile()
         with Client(profile, profile.unlock(self.passphrase())) as client:
             yield client
+            self._look_after(client)
+
+    def _look_after(self, client: "Client") -> None:
+        from holdfast.client.upkeep import upkeep  # noqa: PLC0415
+
+        for line in client.with_storage(lambda storage: upkeep(storage, self.home)):
+            self.output.warn(line)
 
     def epochs(self, duration: str | None) -> int | None:
         """Return the epochs that "90d" or "500 epochs" are in the profile's network."""

@@ -40,7 +40,8 @@ SECTIONS: Final = {
     },
     "Tokens and deals": {
         "wallet": "Your account: balance, transfer, address, faucet.",
-        "deal": "Your deals with vaults: list, show, open, extend, close.",
+        "deal": "Your deals with vaults: list, show, open, extend, renew, close.",
+        "bill": "What was charged, by deal and period, with proofs.",
     },
     "Networks": {
         "network": "A whole network on this machine: up, status, down.",

@@ -6,11 +6,15 @@ import click
 
 from holdfast.client import wording
 from holdfast.client.command_line import Group
+from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 
 if TYPE_CHECKING:
+    from holdfast.client.core.renewal import Policy
+    from holdfast.client.renewing import NotRenewed, Renewed
     from holdfast.client.session import Client
     from holdfast.client.session_values import DealStatus
+    from holdfast.client.storage import Storage
 
 
 @click.group("deal", cls=Group)
@@ -77,6 +81,116 @@ def extend(
             epochs=invocation.epochs(duration),
         )
     _tell(invocation, status)
+
+
+@command.command("renew")
+@click.argument("deals", nargs=-1)
+@click.option("--for", "duration", help="How long from now on: 90d, 1y …")
+@pass_invocation
+def renew(
+    invocation: Invocation, *, deals: tuple[str, ...], duration: str | None
+) -> int:
+    """Give DEALs, or all that run, a new end; `auto-renew` does it by itself."""
+    epochs = invocation.epochs(duration)
+    with invocation.client() as client:
+        from holdfast.client.renewing import NotRenewed, renew_named  # noqa: PLC0415
+
+        named = [_found(client, prefix).deal for prefix in deals]
+
+        async def work(storage: "Storage") -> "tuple[Renewed | NotRenewed, ...]":
+            return await renew_named(storage.book, named, epochs)
+
+        done = client.with_storage(work)
+    output = invocation.output
+    for each in done:
+        name = wording.short(each.deal.id)
+        if isinstance(each, NotRenewed):
+            output.warn(f"deal {name} was not renewed: {each.reason}")
+        else:
+            until, locked = f"{each.deal.end_epoch:,}", wording.hold(each.locked)
+            output.say(f"Deal {name} runs until epoch {until}; {locked} locked for it.")
+    failed = [each for each in done if isinstance(each, NotRenewed)]
+    output.result({"deals": [_renewal_document(each) for each in done]})
+    return ExitCode.REFUSED if failed else ExitCode.OK
+
+
+def _renewal_document(each: "Renewed | NotRenewed") -> dict[str, object]:
+    from holdfast.client.renewing import Renewed  # noqa: PLC0415
+
+    renewed = isinstance(each, Renewed)
+    return {
+        "id": each.deal.id,
+        "renewed": renewed,
+        "end_epoch": each.deal.end_epoch,
+        "locked_grains": each.locked if isinstance(each, Renewed) else 0,
+        "reason": "" if isinstance(each, Renewed) else each.reason,
+    }
+
+
+@command.command("auto-renew")
+@click.option("--for", "term", help="How long a renewal pays for: 1y …")
+@click.option("--before", help="How long before a deal's end: 30d …")
+@click.option("--spend-max", help="What one renewal may lock at most, such as 12.5.")
+@click.option("--off", is_flag=True, help="Renew nothing by itself any more.")
+@pass_invocation
+def auto_renew(
+    invocation: Invocation,
+    *,
+    term: str | None,
+    before: str | None,
+    spend_max: str | None,
+    off: bool,
+) -> None:
+    """Show or set the policy that renews deals by itself.
+
+    Whatever command connects to the network then first renews the deals that are due
+    and hold something. Let a scheduled backup be that command.
+    """
+    from holdfast.client.core.renewal import Policy  # noqa: PLC0415
+    from holdfast.client.renewing import (  # noqa: PLC0415
+        PolicyError,
+        load_policy,
+        save_policy,
+    )
+
+    profile = invocation.profile()
+    home, epoch_seconds = profile.home, profile.network.params.epoch_seconds
+    if off:
+        save_policy(home, None)
+    elif term or before or spend_max:
+        if not (term and before):
+            raise click.UsageError("Say --for and --before, or --off.")
+        most = wording.read_hold(spend_max) if spend_max else None
+        span = wording.read_span(term, epoch_seconds) * epoch_seconds
+        early = wording.read_span(before, epoch_seconds) * epoch_seconds
+        try:
+            policy = Policy(span, early, most)
+        except ValueError as error:
+            raise PolicyError(str(error)) from error
+        save_policy(home, policy)
+    _tell_policy(invocation, load_policy(home))
+
+
+def _tell_policy(invocation: Invocation, policy: "Policy | None") -> None:
+    output = invocation.output
+    if policy is None:
+        output.say("Deals are not renewed by themselves.")
+        output.result({"auto_renew": False})
+        return
+    most = policy.spend_max
+    limit = "" if most is None else f", if that locks {wording.hold(most)} at most"
+    output.say(
+        f"Deals are renewed for {wording.span(policy.term_seconds)} when "
+        f"{wording.span(policy.before_seconds)} are left{limit}."
+    )
+    output.result(
+        {
+            "auto_renew": True,
+            "term_seconds": policy.term_seconds,
+            "before_seconds": policy.before_seconds,
+            "spend_max_grains": most,
+        }
+    )
 
 
 @command.command("close")

@@ -1,0 +1,104 @@
+"""What every command does for the owner's money when its own work is done.
+
+It archives the proofs of a new settlement, renews deals that the owner's policy says
+are due, and says in one line what needs care. None of it may make a command fail.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from holdfast.client import wording
+from holdfast.client.bill_archive import BillArchive
+from holdfast.client.bill_collecting import collect
+from holdfast.client.core.renewal import (
+    BalanceWarning,
+    MoneyWarning,
+    Policy,
+    warnings,
+)
+from holdfast.client.deal_book import DealBook
+from holdfast.client.renewing import (
+    PolicyError,
+    Renewed,
+    account_of,
+    load_policy,
+    renew_due,
+)
+from holdfast.client.storage import Storage
+from holdfast.protocol.errors import HoldfastError
+
+BILLS: Final = "bills"
+_SECONDS: Final = 5.0
+
+
+async def upkeep(storage: Storage, home: Path) -> tuple[str, ...]:
+    """Do it all, and return the lines to show; never raises an expected error."""
+    lines: list[str] = []
+    book = storage.book
+    try:
+        policy = load_policy(home)
+    except PolicyError as error:
+        policy, lines = None, [f"warning: {error}"]
+    with contextlib.suppress(HoldfastError, OSError, TimeoutError):
+        if policy is not None:
+            lines += await _renew(book, policy)
+        async with asyncio.timeout(_SECONDS):
+            lines += await _warn(book, policy)
+            await collect(book, BillArchive(home / BILLS, book.directory.network))
+    return tuple(lines)
+
+
+async def _renew(book: DealBook, policy: Policy) -> list[str]:
+    done = await renew_due(book, policy, await account_of(book))
+    lines = []
+    for each in done:
+        name = wording.short(each.deal.id)
+        if isinstance(each, Renewed):
+            locked = wording.hold(each.locked)
+            until = f"{each.deal.end_epoch:,}"
+            lines.append(
+                f"renewed deal {name} until epoch {until}; {locked} locked for it"
+            )
+        else:
+            lines.append(f"warning: deal {name} was not renewed: {each.reason}")
+    return lines
+
+
+async def _warn(book: DealBook, policy: Policy | None) -> list[str]:
+    account = await account_of(book)
+    held = []
+    for deal in account.deals:
+        seen = await asyncio.to_thread(book.journal.head, deal.id)
+        if seen is not None and seen.head.value.count:
+            held.append(deal.id)
+    params = book.directory.params
+    found = list(warnings(account, params, held, policy))
+    return [warning_line(found, params.epoch_seconds)] if found else []
+
+
+def warning_line(found: Sequence[MoneyWarning], epoch_seconds: int) -> str:
+    """Return all warnings in one line: the first in full, the others counted."""
+    first, *others = found
+    more = f" (and {len(others)} more: `holdfast deal list`)" if others else ""
+    return f"warning: {_line(first, epoch_seconds)}{more}"
+
+
+def _line(warning: MoneyWarning, epoch_seconds: int) -> str:
+    if isinstance(warning, BalanceWarning):
+        has = wording.hold(warning.balance)
+        short = wording.hold(warning.needed - warning.balance)
+        return (
+            f"the account's {has} do not renew the deals that end soon; "
+            f"{short} more are needed: see `holdfast wallet address`"
+        )
+    name = wording.short(warning.deal)
+    time = wording.span(warning.epochs_left * epoch_seconds)
+    if warning.over:
+        return (
+            f"deal {name} has ended and may be deleted in {time}; "
+            "`holdfast backup` stores its files again"
+        )
+    return f"deal {name} ends in {time}; `holdfast deal renew {name}` keeps it"
