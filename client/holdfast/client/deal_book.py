@@ -5,6 +5,7 @@ again until the ledger has the deal or its quotes are over.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from holdfast.client.network_errors import (
 )
 from holdfast.ledger.core.errors import hold
 from holdfast.ledger.core.operations import Close, Extend, Open
+from holdfast.ledger.errors import LedgerError
 from holdfast.ledger.port import LedgerAccount
 from holdfast.protocol.deal import (
     GRANT,
@@ -270,12 +272,25 @@ class DealBook:
         """Ask the holders how far a deal is.
 
         Waits for all that answer soon; for the slow ones only with `everybody`. What
-        this client saw acknowledged itself counts too. Raises NoSeedAnswersError only.
+        this client saw acknowledged itself counts too. A holder may have been replaced
+        since `deal` was read: the state is that of the deal as the ledger has it now.
+        Raises NoSeedAnswersError only.
         """
+        state = await self._state(deal, patient=everybody)
+        if len(state.answered) == deal.n and not state.doubted:
+            return state
+        fresh: Deal | None = None
+        with contextlib.suppress(LedgerError):
+            fresh = await self._on_ledger(deal.id)
+        if fresh is None or fresh.holders == deal.holders:
+            return state
+        return await self._state(fresh, patient=everybody)
+
+    async def _state(self, deal: Deal, *, patient: bool) -> DealState:
         await self.directory.refresh_if_unknown(
             [holder.vault for holder in deal.holders]
         )
-        words = await self._words(deal, patient=everybody)
+        words = await self._words(deal, patient=patient)
         seen = self.journal.head(deal.id)
         state = deal_state(
             deal,

@@ -41,6 +41,7 @@ async def footing_of(book: DealBook, deal: Deal) -> Footing:
     before: DealState | None = None
     for _ in range(_STEPS_MAX):
         state = await book.state(deal, everybody=True)
+        deal = state.deal
         away = [
             holder.vault
             for index, holder in enumerate(deal.holders)

@@ -43,7 +43,8 @@ class DealState:
     """The verified words of the holders that answered.
 
     `pending` has, by holder, the head beyond the acknowledged one that it signed;
-    `informed` holders have the newest full receipt.
+    `informed` holders have the newest full receipt. `doubted` ones showed a full
+    receipt that does not verify: they lie, or the deal has newer holders than it.
     """
 
     deal: Deal
@@ -51,6 +52,7 @@ class DealState:
     pending: Mapping[int, Countersigned]
     answered: frozenset[int]
     informed: frozenset[int]
+    doubted: frozenset[int] = frozenset()
 
     @property
     def head(self) -> SignedHead | None:
@@ -81,11 +83,11 @@ def deal_state(
 ) -> DealState:
     """Put the holders' words together; what does not verify counts as not said."""
     known = tuple(words)
-    fulls = [
-        word.full
-        for word in known
-        if word.full and _is_full(word.full, deal, network, identities)
-    ]
+    shown = [(word.index, word.full) for word in known if word.full]
+    doubted = {
+        index for index, full in shown if not _is_full(full, deal, network, identities)
+    }
+    fulls = [full for index, full in shown if index not in doubted]
     pending = {
         word.index: word.pending
         for word in known
@@ -112,6 +114,7 @@ def deal_state(
             for word in known
             if word.full and word.full.head.value.sequence >= reached
         ),
+        frozenset(doubted),
     )
 
 
