@@ -1,4 +1,4 @@
-.PHONY: demo test check bench wire venv clean
+.PHONY: demo test check bench simulate wire venv clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,6 +19,13 @@ check: venv
 bench: venv
 	$(BIN)/python benchmarks/idle.py
 	$(BIN)/python benchmarks/transfer.py
+
+# Stories of a simulated network, resumable: make simulate SEEDS=1-2000 VAULTS=20
+VAULTS ?= 20
+EPOCHS ?= 200
+
+simulate: venv
+	PYTHONPATH=tests $(BIN)/python -m simulation.run --seeds $(SEEDS) --vaults $(VAULTS) --epochs $(EPOCHS)
 
 wire: venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \

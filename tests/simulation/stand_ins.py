@@ -1,0 +1,163 @@
+"""Cheap stand-ins for the costly parts of a simulated story, in one place.
+
+Signatures are keyed hashes that anybody could make: the simulated adversaries
+never forge, they lie with their own keys. Pure functions are remembered. All of
+it is put in for the time of a story and taken out again; production is unchanged.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import Any
+from unittest import mock
+
+from nacl.exceptions import BadSignatureError
+
+from holdfast.protocol import bls, checkpoint, encoding, keys, placement
+from holdfast.protocol.errors import SignatureInvalidError
+from holdfast.vault import data_side, leaf_reading, owner_desk, quote_desk, scrubbing
+
+REMEMBERED_MAX = 20_000
+WAITING = (data_side, leaf_reading, owner_desk, quote_desk, scrubbing)
+"""The modules whose work runs to its end although a client hangs up."""
+
+
+class StandInVerifyKey:
+    """What `nacl.signing.VerifyKey` is used for."""
+
+    def __init__(self, public: bytes) -> None:
+        self._public = public
+
+    def __bytes__(self) -> bytes:
+        return self._public
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        if keyed(self._public, message) != signature:
+            raise BadSignatureError
+
+
+class _SignedMessage:
+    def __init__(self, signature: bytes) -> None:
+        self.signature = signature
+
+
+class StandInSigningKey:
+    """What `nacl.signing.SigningKey` is used for."""
+
+    def __init__(self, seed: bytes) -> None:
+        public = hashlib.blake2b(seed, digest_size=32, person=b"stand-in key").digest()
+        self.verify_key = StandInVerifyKey(public)
+
+    def sign(self, message: bytes) -> _SignedMessage:
+        return _SignedMessage(keyed(bytes(self.verify_key), message))
+
+
+def keyed(public: bytes, message: bytes) -> bytes:
+    return hashlib.blake2b(message, key=public[:32], digest_size=64).digest()
+
+
+class StandInBls:
+    """A BLS backend whose aggregate is the exclusive or of its signatures."""
+
+    NAME = "stand-in"
+
+    @staticmethod
+    @lru_cache(4096)
+    def public_key(secret: int) -> bytes:
+        return hashlib.blake2b(
+            secret.to_bytes(32, "big"), digest_size=48, person=b"stand-in bls"
+        ).digest()
+
+    def sign(self, secret: int, message: bytes) -> bytes:
+        return self._signature(self.public_key(secret), message)
+
+    def prove_possession(self, secret: int) -> bytes:
+        return self.sign(secret, b"possession")
+
+    def verify_possession(self, public: bytes, proof: bytes) -> bool:
+        return self._signature(public, b"possession") == proof
+
+    def aggregate(self, signatures: Sequence[bytes]) -> bytes:
+        if not signatures or any(len(one) != bls.SIGNATURE_BYTES for one in signatures):
+            raise SignatureInvalidError("not signatures")
+        return _xor(signatures)
+
+    def aggregate_verify_same(
+        self, publics: Sequence[bytes], message: bytes, signature: bytes
+    ) -> bool:
+        single = [self._signature(public, message) for public in publics]
+        return bool(single) and _xor(single) == signature
+
+    @staticmethod
+    def _signature(public: bytes, message: bytes) -> bytes:
+        first = hashlib.blake2b(message, key=public).digest()
+        return first + hashlib.blake2b(first, key=public, digest_size=32).digest()
+
+
+def _xor(signatures: Sequence[bytes]) -> bytes:
+    total = 0
+    for one in signatures:
+        total ^= int.from_bytes(one, "big")
+    return total.to_bytes(bls.SIGNATURE_BYTES, "big")
+
+
+class RememberedEncodings:
+    """`Format.encode` by the identity of the value; values never change."""
+
+    def __init__(self) -> None:
+        self._encode: Callable[[Any, Any], bytes] = encoding.Format.encode
+        self._known: dict[tuple[int, int], tuple[object, bytes]] = {}
+
+    def patched(self) -> Callable[[Any, Any], bytes]:
+        known, encode = self._known, self._encode
+
+        def remembered(form: Any, value: Any) -> bytes:
+            key = (id(form), id(value))
+            found = known.get(key)
+            # The value is kept, so its id stays its own.
+            if found is not None:
+                return found[1]
+            if len(known) > REMEMBERED_MAX:
+                known.clear()
+            encoded = encode(form, value)
+            known[key] = (value, encoded)
+            return encoded
+
+        return remembered
+
+
+def remembered_committee() -> Callable[..., tuple[Any, ...]]:
+    draw = lru_cache(4096)(placement.committee)
+
+    def committee(registry: Sequence[Any], beacon: Any, size: int) -> tuple[Any, ...]:
+        return draw(tuple(registry), beacon, size)
+
+    return committee
+
+
+async def straight(work: Coroutine[Any, Any, Any]) -> Any:
+    """Stand in for `to_the_end`: nobody hangs up inside a simulated call."""
+    return await work
+
+
+@contextmanager
+def stand_ins() -> Iterator[None]:
+    """Put everything in, and take it out at the end."""
+    neighbours = lru_cache(1 << 16)(placement.neighbours)
+    committee = remembered_committee()
+    entry_leaf = lru_cache(1 << 14)(checkpoint.entry_leaf)
+    patches: tuple[tuple[Any, str, Any], ...] = (
+        (keys, "SigningKey", StandInSigningKey),
+        (keys, "VerifyKey", StandInVerifyKey),
+        (bls, "_backend", StandInBls()),
+        (encoding.Format, "encode", RememberedEncodings().patched()),
+        (placement, "neighbours", neighbours),
+        (placement, "committee", committee),
+        (checkpoint, "entry_leaf", entry_leaf),
+        *((module, "to_the_end", straight) for module in WAITING),
+    )
+    with ExitStack() as stack:
+        for target, name, stand_in in patches:
+            stack.enter_context(mock.patch.object(target, name, stand_in))
+        yield

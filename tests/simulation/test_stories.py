@@ -1,0 +1,40 @@
+"""Whole stories of a network, small ones: what they promise, and that they repeat."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulation.run import play
+
+TESTS = Path(__file__).parent.parent
+SCRIPT = "import simulation.run as r; print(r.play(7, 10, 20)['story'])"
+
+
+def test_one_seed_tells_one_story_in_every_process() -> None:
+    stories = {play(7, 10, 20)["story"] for _ in range(2)}
+    for hash_seed in ("1", "2"):
+        paths = os.pathsep.join([str(TESTS), *sys.path])
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
+        told = subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        stories.add(told.stdout.strip())
+    assert len(stories) == 1
+
+
+def test_two_seeds_tell_two_stories() -> None:
+    assert play(1, 8, 6)["story"] != play(2, 8, 6)["story"]
+
+
+@pytest.mark.parametrize("seed", range(1, 31))
+def test_a_small_story_keeps_every_promise(seed: int) -> None:
+    line = play(seed, 10, 20)
+    assert line["broken"] == []
+    assert line["acknowledged"] > 0
