@@ -128,6 +128,10 @@ ADVICE: Final = {
         ExitCode.DISK_FULL,
         "make room, or set TMPDIR to a directory on a larger disk",
     ),
+    "NothingToDrillError": Advice(
+        "nothing_to_drill", ExitCode.NOT_FOUND, "name a snapshot that holds files"
+    ),
+    "DrillReceiptError": Advice("receipt_untrue", ExitCode.UNTRUE),
     "AuditedNameError": Advice(
         "name_unknown",
         ExitCode.NOT_FOUND,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from holdfast.client.command_line import Group
+from holdfast.client.commands.audit_drill import drill_command
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 from holdfast.client.new_profile import network_file, network_option
@@ -36,6 +37,9 @@ def command() -> None:
     computed again, answers and certificates verified again. The exit code is 0 when
     everything held and 21 when something did not.
     """
+
+
+command.add_command(drill_command)
 
 
 @command.command("vault")
