@@ -368,11 +368,11 @@ def test_the_stake_is_taken_back_when_the_ledger_would_let_us() -> None:
     assert machine.free_epoch() == 14
     for epoch in range(5, 14):
         parties.reach(epoch)
-        assert machine.step(parties.at(epoch, 0.5)) == []
+        assert of_kind(machine.step(parties.at(epoch, 0.5)), fx.Submit) == []
     parties.reach(14)
     order = only(machine.step(parties.at(14, 0.1)), fx.Submit)
     assert order.operation == Withdraw(parties.me.id)
-    assert machine.step(parties.at(14, 0.9)) == []
+    assert of_kind(machine.step(parties.at(14, 0.9)), fx.Submit) == []
     parties.reach(15)
     assert of_kind(machine.step(parties.at(15, 0.1)), fx.Submit)
 

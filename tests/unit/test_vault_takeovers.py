@@ -7,6 +7,7 @@ import pytest
 from audit_parties import Parties, of_kind, only, row_of
 from holdfast.ledger.core import slots
 from holdfast.ledger.core.followed import LedgerNews
+from holdfast.ledger.core.operations import Withdraw
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.deal import Deal, Holder
 from holdfast.protocol.errors import ProtocolError
@@ -24,6 +25,7 @@ from holdfast.protocol.takeover import (
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.events import TakenOver
+from holdfast.vault.core.leaving import Leaving
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.takeover_check import check_takeover
 from holdfast.vault.core.taking_over import LAST_LOOKS, TakingOver
@@ -319,3 +321,32 @@ def test_a_vault_that_holds_nothing_of_the_deal_serves_nothing(served: Served) -
     served.me = replace(served.me, keys=stranger)
     with pytest.raises(ProtocolError, match="no holder"):
         served.check(served.signed(served.value()))
+
+
+def test_a_stake_is_free_once_others_took_all_slots_and_time_has_passed(
+    slot: Slot,
+) -> None:
+    keys, taken = slot.parties.keys[LOST], EPOCH + 3
+    me = replace(slot.parties.me, keys=keys)
+    machine, unbonding = Leaving(me), me.params.unbonding_epochs
+    slot.leave(LOST, Listing.UNBONDING)
+    told = only(machine.step(slot.at(0.6)), fx.Log)
+    assert (told.fields["deals_left"], machine.free_epoch()) == (
+        1,
+        slot.deal.end_epoch + unbonding,
+    )
+    slot.give_to(slot.candidate().id)
+    row = row_of(
+        keys,
+        LOST,
+        listing=Listing.UNBONDING,
+        left_epoch=EPOCH,
+        released_epoch=taken,
+    )
+    slot.ledger.absorb(LedgerNews(0, -1, vaults=(row,)))
+    assert machine.free_epoch() == taken + unbonding
+    slot.parties.reach(taken + unbonding)
+    before = machine.step(slot.at(0.6, taken + unbonding - 1))
+    assert of_kind(before, fx.Submit) == []
+    order = only(machine.step(slot.at(0.1, taken + unbonding)), fx.Submit)
+    assert order.operation == Withdraw(me.id)

@@ -1,7 +1,7 @@
 """The way out: tells the ledger that the vault unbonds.
 
-The running vault notices: it takes no new deals, serves until its last one ends,
-and then takes its stake back.
+The running vault notices: it takes no new deals, serves and proves until other
+vaults have taken over the deals it holds, and then takes its whole stake back.
 """
 
 import contextlib
@@ -40,8 +40,9 @@ class Left:
         if self.row.listing is not Listing.UNBONDING:
             return f"this vault has left: it is {self.row.listing.name.lower()}"
         return (
-            f"unbonding since epoch {self.row.left_epoch}: keep it running; it takes "
-            f"its stake of {hold(self.row.stake)} back after its last deal has ended"
+            f"unbonding since epoch {self.row.left_epoch}: keep it running until other "
+            "vaults have taken over its deals; then it takes its stake of "
+            f"{hold(self.row.stake)} back"
         )
 
 

@@ -228,7 +228,7 @@ def status_command(directory: Path, as_json: bool) -> None:
 @_directory
 @_as_json
 def exit_command(directory: Path, as_json: bool) -> None:
-    """Leave the network: no new deals, and the stake back when the last one ends."""
+    """Leave the network: hand all deals over, then take the whole stake back."""
 
     async def leave() -> None:
         from holdfast.vault.leaving_network import unbond  # noqa: PLC0415
