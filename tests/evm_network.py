@@ -121,6 +121,7 @@ class TestNetwork:
                 "epoch_seconds": 3600,
                 "period_epochs": 4,
                 "unbonding_epochs": 8,
+                "least_stake": GRAINS // 100,
                 **params,
             }
         )

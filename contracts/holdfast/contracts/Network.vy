@@ -17,9 +17,9 @@ event BeaconRecorded:
     block_hash: bytes32
 
 HEADER_BYTES_MAX: constant(uint256) = 1024
-PARAMS_BYTES_MAX: constant(uint256) = 136
-PARAMS_BYTES_MIN: constant(uint256) = 72
-PARAMS_PREFIX: constant(uint256) = 1212547329  # "HF", kind 1, version 1
+PARAMS_BYTES_MAX: constant(uint256) = 144
+PARAMS_BYTES_MIN: constant(uint256) = 80
+PARAMS_PREFIX: constant(uint256) = 1212547330  # "HF", kind 1, version 2
 COMMITTEE_MAX: constant(uint256) = 128
 # Where the fields of a header begin that have no fixed length: a list prefix of
 # three bytes, two hashes, an address, three hashes and the bloom filter.
@@ -45,6 +45,7 @@ period_epochs: public(immutable(uint256))
 committee_size: public(immutable(uint256))
 unbonding_epochs: public(immutable(uint256))
 rebuild_price: public(immutable(uint256))
+least_stake: public(immutable(uint256))
 faucet_grains: public(immutable(uint256))
 
 # (newest recorded epoch + 1) << 128 | (period of `_beacon`)
@@ -62,7 +63,7 @@ def __init__(params: Bytes[PARAMS_BYTES_MAX]):
     head: uint256 = convert(extract32(params, 0), uint256)
     assert head >> 224 == PARAMS_PREFIX, "params of another kind"
     assert (head >> 192) & U32_MAX == size - PARAMS_BYTES_MIN, "params malformed"
-    first: uint256 = convert(extract32(params, size - 64), uint256)
+    first: uint256 = convert(extract32(params, size - 72), uint256)
     second: uint256 = convert(extract32(params, size - 32), uint256)
     assert first >> 192 == chain.id, "params for another chain"
     network_id = sha256(params)
@@ -70,8 +71,9 @@ def __init__(params: Bytes[PARAMS_BYTES_MAX]):
     epoch_seconds = (first >> 96) & U32_MAX
     period_epochs = (first >> 64) & U32_MAX
     committee_size = (first >> 32) & U16_MAX
-    unbonding_epochs = (second >> 160) & U32_MAX
-    rebuild_price = (second >> 64) & U64_MAX
+    unbonding_epochs = second >> 224
+    rebuild_price = (second >> 128) & U64_MAX
+    least_stake = (second >> 64) & U64_MAX
     faucet_grains = second & U64_MAX
     assert epoch_seconds > 0 and period_epochs > 0, "params without time"
     assert 0 < committee_size and committee_size <= COMMITTEE_MAX, "committee size"

@@ -12,10 +12,13 @@ from ethereum.ercs import IERC20
 
 import bls
 import calendar
+import quotes
 import roster
+import vault_rows
 
 initializes: calendar
 initializes: roster[calendar := calendar]
+initializes: vault_rows
 exports: (roster.vault_at, roster.count)
 
 interface Network:
@@ -23,6 +26,7 @@ interface Network:
     def committee_size() -> uint256: view
     def unbonding_epochs() -> uint256: view
     def rebuild_price() -> uint256: view
+    def least_stake() -> uint256: view
 
 interface Identity:
     def verify(key: bytes32, message: Bytes[278], signature: Bytes[64]) -> bool: view
@@ -35,47 +39,17 @@ interface Certificates:
 interface Settlement:
     def is_settled(epoch: uint256) -> bool: view
 
-flag Listing:
-    ACTIVE
-    UNBONDING
-    WITHDRAWN
-    EJECTED
-
-struct Standing:
-    account: address        # 160 bits of the slot
-    joined_epoch: uint256   # 32
-    left_epoch: uint256     # 32; NEVER while it is active
-    listing: Listing        # 8
-
-struct Payment:
-    payout: address         # 160
-    claimed: uint256        # 64
-    number: uint256         # 32
-
-struct Stake:
-    grains: uint256         # 64
-    committed_bytes: uint256  # 128
-    free_epoch: uint256     # 64: the last epoch of any deal that it held
-
 struct Vault:
     number: uint256
     account: address
     payout: address
     stake: uint256
     committed_bytes: uint256
-    listing: Listing
+    listing: vault_rows.Listing
     joined_epoch: uint256
     left_epoch: uint256
     free_epoch: uint256
     claimed: uint256
-
-struct Holder:
-    vault: bytes32
-    price: uint64
-
-struct Party:
-    account: address
-    payout: address
 
 event Registered:
     vault: indexed(bytes32)
@@ -115,10 +89,7 @@ event Committed:
     committed_bytes: uint256
 
 SUPPLY_MAX: constant(uint256) = 2**63 - 1
-NEVER: constant(uint256) = 2**32 - 1
 GIB: constant(uint256) = 2**30
-U64: constant(uint256) = 2**64 - 1
-HOLDERS_MAX: constant(uint256) = 255
 EJECTIONS_MAX: constant(uint256) = 64
 STEPS_MAX: constant(uint256) = 1024
 # "HF", kind 66, version 1: the encoding of a Consent.
@@ -134,10 +105,7 @@ NETWORK_ID: immutable(bytes32)
 COMMITTEE_SIZE: immutable(uint256)
 UNBONDING_EPOCHS: immutable(uint256)
 REBUILD_PRICE: immutable(uint256)
-
-_standings: HashMap[bytes32, uint256]
-_payments: HashMap[bytes32, uint256]
-_stakes: HashMap[bytes32, uint256]
+LEAST_STAKE: immutable(uint256)
 
 
 @deploy
@@ -166,6 +134,7 @@ def __init__(
     COMMITTEE_SIZE = staticcall Network(network_).committee_size()
     UNBONDING_EPOCHS = staticcall Network(network_).unbonding_epochs()
     REBUILD_PRICE = staticcall Network(network_).rebuild_price()
+    LEAST_STAKE = staticcall Network(network_).least_stake()
 
 
 @external
@@ -186,8 +155,9 @@ def register(
     """
     vault: bytes32 = sha256(identity_key)
     self._require_amount(stake)
+    assert stake >= LEAST_STAKE, "below the least stake"
     assert payout != empty(address), "zero address"
-    assert self._standings[vault] == 0, "vault registered"
+    assert not vault_rows._exists(vault), "vault registered"
     key: Bytes[48] = bls._compress_key(bls._pack(bls_key))
     proof: Bytes[96] = bls._compress_signature(possession)
     message: Bytes[278] = concat(
@@ -206,17 +176,17 @@ def register(
 
     epoch: uint256 = calendar._epoch()
     number: uint256 = roster._enter(vault, epoch)
-    self._put_standing(
+    vault_rows._put_standing(
         vault,
-        Standing(
+        vault_rows.Standing(
             account=msg.sender,
             joined_epoch=epoch,
-            left_epoch=NEVER,
-            listing=Listing.ACTIVE,
+            left_epoch=vault_rows.NEVER,
+            listing=vault_rows.Listing.ACTIVE,
         ),
     )
-    self._put_payment(vault, Payment(payout=payout, claimed=0, number=number))
-    self._put_stake(vault, Stake(grains=stake, committed_bytes=0, free_epoch=0))
+    vault_rows._put_payment(vault, vault_rows.Payment(payout=payout, claimed=0, number=number))
+    vault_rows._put_stake(vault, vault_rows.Stake(grains=stake, committed_bytes=0, free_epoch=0))
     log Registered(
         vault=vault,
         account=msg.sender,
@@ -240,11 +210,11 @@ def add_stake(vault: bytes32, amount: uint256):
     @notice Add grains of the caller to the stake of the caller's active vault.
     """
     self._require_amount(amount)
-    standing: Standing = self._owned(vault)
-    assert standing.listing == Listing.ACTIVE, "vault left"
-    stake: Stake = self._stake(vault)
+    standing: vault_rows.Standing = self._owned(vault)
+    assert standing.listing == vault_rows.Listing.ACTIVE, "vault left"
+    stake: vault_rows.Stake = vault_rows._stake(vault)
     stake.grains += amount
-    self._put_stake(vault, stake)
+    vault_rows._put_stake(vault, stake)
     log Staked(vault=vault, amount=amount)
     self._take(msg.sender, amount)
 
@@ -255,13 +225,13 @@ def unbond(vault: bytes32):
     """
     @notice Take the caller's vault out of the registry; its stake stays locked.
     """
-    standing: Standing = self._owned(vault)
-    assert standing.listing == Listing.ACTIVE, "vault left"
+    standing: vault_rows.Standing = self._owned(vault)
+    assert standing.listing == vault_rows.Listing.ACTIVE, "vault left"
     epoch: uint256 = calendar._epoch()
-    standing.listing = Listing.UNBONDING
+    standing.listing = vault_rows.Listing.UNBONDING
     standing.left_epoch = epoch
-    self._put_standing(vault, standing)
-    roster._leave(self._payment(vault).number, epoch)
+    vault_rows._put_standing(vault, standing)
+    roster._leave(vault_rows._payment(vault).number, epoch)
     log Unbonded(vault=vault, left_epoch=epoch)
 
 
@@ -270,12 +240,13 @@ def unbond(vault: bytes32):
 def withdraw(vault: bytes32):
     """
     @notice Return what is left of the stake of the caller's vault, once it has left,
-            its deals are refunded and settled, and the time of unbonding is over.
+            its deals are refunded or others', and settled, and the time of unbonding
+            is over.
     """
-    standing: Standing = self._owned(vault)
-    stake: Stake = self._stake(vault)
+    standing: vault_rows.Standing = self._owned(vault)
+    stake: vault_rows.Stake = vault_rows._stake(vault)
     assert stake.grains > 0, "nothing to withdraw"
-    assert standing.left_epoch != NEVER, "vault active"
+    assert standing.left_epoch != vault_rows.NEVER, "vault active"
     assert stake.committed_bytes == 0, "deals open"
     free: uint256 = max(standing.left_epoch, stake.free_epoch)
     assert calendar._epoch() >= free + UNBONDING_EPOCHS, "stake locked"
@@ -283,10 +254,10 @@ def withdraw(vault: bytes32):
 
     amount: uint256 = stake.grains
     stake.grains = 0
-    self._put_stake(vault, stake)
-    if standing.listing == Listing.UNBONDING:
-        standing.listing = Listing.WITHDRAWN
-        self._put_standing(vault, standing)
+    vault_rows._put_stake(vault, stake)
+    if standing.listing == vault_rows.Listing.UNBONDING:
+        standing.listing = vault_rows.Listing.WITHDRAWN
+        vault_rows._put_standing(vault, standing)
     log Withdrawn(vault=vault, amount=amount)
     assert extcall token.transfer(msg.sender, amount), "token refused"
 
@@ -306,57 +277,83 @@ def advance(steps: uint256):
 
 @external
 @nonreentrant
-def commit(holders: DynArray[Holder, HOLDERS_MAX], added: uint256) -> DynArray[Party, HOLDERS_MAX]:
+def commit(
+    holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX], added: uint256
+) -> DynArray[quotes.Party, quotes.HOLDERS_MAX]:
     """
     @notice Let active vaults vouch for so many more bytes each; only Deals may.
     @return The account and the payout account of each.
     """
     assert msg.sender == deals, "only deals"
-    parties: DynArray[Party, HOLDERS_MAX] = []
-    for holder: Holder in holders:
-        standing: Standing = self._standing(holder.vault)
-        assert standing.listing == Listing.ACTIVE, "vault not active"
-        stake: Stake = self._stake(holder.vault)
-        stake.committed_bytes += added
-        assert stake.committed_bytes <= self._covered(stake.grains), "stake too low"
-        self._put_stake(holder.vault, stake)
-        payout: address = self._payment(holder.vault).payout
-        parties.append(Party(account=standing.account, payout=payout))
-        log Committed(vault=holder.vault, committed_bytes=stake.committed_bytes)
+    parties: DynArray[quotes.Party, quotes.HOLDERS_MAX] = []
+    for holder: quotes.Holder in holders:
+        account: address = self._commit(holder.vault, added)
+        payout: address = vault_rows._payment(holder.vault).payout
+        parties.append(quotes.Party(account=account, payout=payout))
     return parties
 
 
 @external
 @nonreentrant
-def release(holders: DynArray[Holder, HOLDERS_MAX], removed: uint256, last_epoch: uint256):
+def release(
+    holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX],
+    removed: uint256,
+    last_epoch: uint256,
+):
     """
     @notice Take the bytes of a refunded deal off its holders; only Deals may.
     """
     assert msg.sender == deals, "only deals"
-    for holder: Holder in holders:
-        stake: Stake = self._stake(holder.vault)
-        stake.committed_bytes -= removed
-        stake.free_epoch = max(stake.free_epoch, last_epoch)
-        self._put_stake(holder.vault, stake)
-        log Committed(vault=holder.vault, committed_bytes=stake.committed_bytes)
+    for holder: quotes.Holder in holders:
+        self._release(holder.vault, removed, last_epoch)
 
 
 @external
 @nonreentrant
-def take_claim(vault: bytes32, total: uint256) -> Payment:
+def hand_over(
+    holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX],
+    index: uint256,
+    vault: bytes32,
+    size: uint256,
+    distinct: bool,
+):
+    """
+    @notice Let an active vault vouch for the bytes of a deal in the place of a holder
+            that was ejected or is leaving; only Deals may.
+    @param distinct Whether no other holder may be paid where the vault is.
+    """
+    assert msg.sender == deals, "only deals"
+    lost: bytes32 = holders[index].vault
+    listing: vault_rows.Listing = vault_rows._standing(lost).listing
+    assert listing in (
+        vault_rows.Listing.EJECTED | vault_rows.Listing.UNBONDING
+    ), "holder not lost"
+    payout: address = vault_rows._payment(vault).payout
+    for holder: quotes.Holder in holders:
+        assert holder.vault != vault, "vault twice"
+        if distinct and holder.vault != lost:
+            other: address = vault_rows._payment(holder.vault).payout
+            assert other != payout, "payout twice"
+    self._commit(vault, size)
+    self._release(lost, size, calendar._epoch())
+
+
+@external
+@nonreentrant
+def take_claim(vault: bytes32, total: uint256) -> vault_rows.Payment:
     """
     @notice Note that a vault has claimed up to `total`; only Settlement may.
     @return The payout account, the amount now due, and the vault's number.
     """
     assert msg.sender == settlement.address, "only settlement"
-    assert self._standings[vault] != 0, "vault unknown"
-    payment: Payment = self._payment(vault)
+    assert vault_rows._exists(vault), "vault unknown"
+    payment: vault_rows.Payment = vault_rows._payment(vault)
     assert total > payment.claimed, "nothing to claim"
     due: uint256 = total - payment.claimed
     payment.claimed = total
-    self._put_payment(vault, payment)
+    vault_rows._put_payment(vault, payment)
     log Claimed(vault=vault, payout=payment.payout, amount=due)
-    return Payment(payout=payment.payout, claimed=due, number=payment.number)
+    return vault_rows.Payment(payout=payment.payout, claimed=due, number=payment.number)
 
 
 @external
@@ -368,18 +365,18 @@ def eject(vault: bytes32, slashed: uint256) -> uint256:
     @return What was slashed; `pay_slashed` hands it over.
     """
     assert msg.sender == settlement.address, "only settlement"
-    assert self._standings[vault] != 0, "ejection refused"
-    standing: Standing = self._standing(vault)
-    assert standing.listing != Listing.EJECTED, "ejection refused"
-    stake: Stake = self._stake(vault)
+    assert vault_rows._exists(vault), "ejection refused"
+    standing: vault_rows.Standing = vault_rows._standing(vault)
+    assert standing.listing != vault_rows.Listing.EJECTED, "ejection refused"
+    stake: vault_rows.Stake = vault_rows._stake(vault)
     amount: uint256 = min(slashed, stake.grains)
     stake.grains -= amount
-    self._put_stake(vault, stake)
-    if standing.left_epoch == NEVER:
+    vault_rows._put_stake(vault, stake)
+    if standing.left_epoch == vault_rows.NEVER:
         standing.left_epoch = calendar._epoch()
-        roster._leave(self._payment(vault).number, standing.left_epoch)
-    standing.listing = Listing.EJECTED
-    self._put_standing(vault, standing)
+        roster._leave(vault_rows._payment(vault).number, standing.left_epoch)
+    standing.listing = vault_rows.Listing.EJECTED
+    vault_rows._put_standing(vault, standing)
     log VaultEjected(vault=vault, slashed=amount, left_epoch=standing.left_epoch)
     return amount
 
@@ -422,9 +419,9 @@ def vault(id: bytes32) -> Vault:
     """
     @notice One row; its listing is 0 when there is no such vault.
     """
-    standing: Standing = self._standing(id)
-    payment: Payment = self._payment(id)
-    stake: Stake = self._stake(id)
+    standing: vault_rows.Standing = vault_rows._standing(id)
+    payment: vault_rows.Payment = vault_rows._payment(id)
+    stake: vault_rows.Stake = vault_rows._stake(id)
     return Vault(
         number=payment.number,
         account=standing.account,
@@ -454,6 +451,33 @@ def _take(account: address, amount: uint256):
 
 
 @internal
+def _commit(vault: bytes32, added: uint256) -> address:
+    """
+    Let an active vault vouch for so many more bytes, and return its account.
+    """
+    standing: vault_rows.Standing = vault_rows._standing(vault)
+    assert standing.listing == vault_rows.Listing.ACTIVE, "vault not active"
+    stake: vault_rows.Stake = vault_rows._stake(vault)
+    stake.committed_bytes += added
+    assert stake.committed_bytes <= self._covered(stake.grains), "stake too low"
+    vault_rows._put_stake(vault, stake)
+    log Committed(vault=vault, committed_bytes=stake.committed_bytes)
+    return standing.account
+
+
+@internal
+def _release(vault: bytes32, removed: uint256, epoch: uint256):
+    """
+    Take bytes off a vault for which their deal was over with `epoch`.
+    """
+    stake: vault_rows.Stake = vault_rows._stake(vault)
+    stake.committed_bytes -= removed
+    stake.free_epoch = max(stake.free_epoch, epoch)
+    vault_rows._put_stake(vault, stake)
+    log Committed(vault=vault, committed_bytes=stake.committed_bytes)
+
+
+@internal
 @view
 def _covered(stake: uint256) -> uint256:
     """
@@ -466,63 +490,9 @@ def _covered(stake: uint256) -> uint256:
 
 @internal
 @view
-def _owned(vault: bytes32) -> Standing:
-    assert self._standings[vault] != 0, "vault unknown"
-    standing: Standing = self._standing(vault)
+def _owned(vault: bytes32) -> vault_rows.Standing:
+    assert vault_rows._exists(vault), "vault unknown"
+    standing: vault_rows.Standing = vault_rows._standing(vault)
     assert standing.account == msg.sender, "not the owner"
     return standing
 
-
-@internal
-@view
-def _standing(vault: bytes32) -> Standing:
-    word: uint256 = self._standings[vault]
-    return Standing(
-        account=convert(word & (2**160 - 1), address),
-        joined_epoch=(word >> 160) & (2**32 - 1),
-        left_epoch=(word >> 192) & (2**32 - 1),
-        listing=convert((word >> 224) & 15, Listing),
-    )
-
-
-@internal
-def _put_standing(vault: bytes32, standing: Standing):
-    word: uint256 = convert(standing.account, uint256)
-    word |= standing.joined_epoch << 160
-    word |= standing.left_epoch << 192
-    self._standings[vault] = word | convert(standing.listing, uint256) << 224
-
-
-@internal
-@view
-def _payment(vault: bytes32) -> Payment:
-    word: uint256 = self._payments[vault]
-    return Payment(
-        payout=convert(word & (2**160 - 1), address),
-        claimed=(word >> 160) & U64,
-        number=word >> 224,
-    )
-
-
-@internal
-def _put_payment(vault: bytes32, payment: Payment):
-    word: uint256 = convert(payment.payout, uint256)
-    self._payments[vault] = word | payment.claimed << 160 | payment.number << 224
-
-
-@internal
-@view
-def _stake(vault: bytes32) -> Stake:
-    word: uint256 = self._stakes[vault]
-    return Stake(
-        grains=word & U64,
-        committed_bytes=(word >> 64) & (2**128 - 1),
-        free_epoch=word >> 192,
-    )
-
-
-@internal
-def _put_stake(vault: bytes32, stake: Stake):
-    self._stakes[vault] = (
-        stake.grains | stake.committed_bytes << 64 | stake.free_epoch << 192
-    )

@@ -2,13 +2,15 @@
 # @license Apache-2.0
 """
 @title  Proofs of totals: the tree of `holdfast.protocol.settlement_tree`
-@notice RFC 9162 over SHA-256. A leaf says what a vault has earned or a deal spent.
+@notice RFC 9162 over SHA-256. A leaf says what a vault has earned or a deal spent, or
+        names a replacement.
 """
 
 PATH_MAX: constant(uint256) = 32
 COUNT_MAX: constant(uint256) = 2**32 - 1
 VAULT_LEAF: constant(uint8) = 1
 DEAL_LEAF: constant(uint8) = 2
+REPLACEMENT_LEAF: constant(uint8) = 3
 # "HF", kind 10, version 1: the encoding of a Total.
 TOTAL_PREFIX: constant(Bytes[4]) = x"48460a01"
 

@@ -142,6 +142,16 @@ def test_a_stake_must_be_paid(stage: Stage) -> None:
     network.refused(network.registration(vault, 0), vault.account, "amount refused")
 
 
+def test_a_seat_costs_the_least_stake(stage: Stage) -> None:
+    network, vault = stage.network, make_vault(69)
+    least = network.params.least_stake
+    assert network.network.functions.least_stake().call() == least
+    network.equip(vault.account, STAKE)
+    below = network.registration(vault, least - 1)
+    network.refused(below, vault.account, "below the least stake")
+    network.send(network.registration(vault, least), vault.account)
+
+
 def test_only_a_vaults_owner_unbonds_and_withdraws(stage: Stage) -> None:
     registry, vault = stage.network.registry.functions, stage.vaults[0]
     for call in (registry.unbond(vault.id), registry.withdraw(vault.id)):
