@@ -8,7 +8,9 @@ from holdfast.protocol import (
     checkpoint,
     deal,
     faults,
+    malformed,
     manifest,
+    operator,
     receipt,
     record,
     repair,
@@ -49,6 +51,11 @@ DEAL = deal.Deal(
     past=(deal.PastHolder(3, NodeKeys(b"\x09" * 32).vault_id, 5_000_000, 3, 40),),
 )
 CHUNK = chunks.encode_chunk(CIPHERTEXT, 2, 4)
+SMALL_CHUNK = chunks.encode_chunk(b"few bytes", 2, 4)
+SMALL_SHARDS = tuple(
+    malformed.ProvenShard(SMALL_CHUNK.proof(index), bytes(SMALL_CHUNK.shards[index]))
+    for index in (0, 3)
+)
 MANIFEST = manifest.Manifest(2, 4, (manifest.ManifestEntry(CHUNK.id, len(CIPHERTEXT)),))
 HEAD = manifest.HEAD.sign(
     manifest.next_head(DEAL_ID, None, MANIFEST, b"\x33" * 256), NETWORK, DEAL_PAIR
@@ -243,6 +250,19 @@ FORMATS: dict[str, tuple[Any, Any]] = {
     "takeover": (
         takeover.TAKEOVER,
         takeover.TAKEOVER.sign(TAKEOVER, NETWORK, VAULTS[0].identity),
+    ),
+    "proven_shard": (malformed.PROVEN_SHARD, SMALL_SHARDS[0]),
+    "malformed_chunk": (
+        malformed.MALFORMED_CHUNK,
+        malformed.MalformedChunk(DEAL_ID, SMALL_CHUNK.id, SMALL_SHARDS),
+    ),
+    "operator_request": (
+        operator.OPERATOR_REQUEST,
+        operator.OPERATOR_REQUEST.sign(
+            operator.OperatorRequest(VAULTS[0].vault_id, 1, 1_800_000_123),
+            NETWORK,
+            VAULTS[0].identity,
+        ),
     ),
     "statement": (settlement.STATEMENT, STATEMENT),
     "certificate": (

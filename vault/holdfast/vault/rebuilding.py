@@ -15,6 +15,7 @@ from holdfast.protocol.chunk import ChunkHeader, ShardProof, chunk_id
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.erasure import codec
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.malformed import ProvenShard
 from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.units import MIB, ChunkId, VaultId
 from holdfast.vault.core.deal_holding import DealHolding
@@ -23,7 +24,7 @@ from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.manifests import span_at
 from holdfast.vault.ports import Peers
 from holdfast.vault.shard_files import ShardFiles
-from holdfast.vault.sibling_stream import ProvenShard, SiblingStream
+from holdfast.vault.sibling_stream import SiblingStream
 from holdfast.vault.workers import to_the_end
 from holdfast.wire import frames
 

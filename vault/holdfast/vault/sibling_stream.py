@@ -1,25 +1,17 @@
 """One sibling's Fetch stream, from which a holder takes whole shards."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from holdfast.protocol.chunk import ChunkHeader, ShardProof, check_shard
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.malformed import ProvenShard
 from holdfast.protocol.units import ChunkId
 from holdfast.wire import frames, rpc
 
 FETCH_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProvenShard:
-    """A shard that was checked against its chunk, with the proof."""
-
-    proof: ShardProof
-    body: bytes
 
 
 class SiblingStream:
