@@ -1,13 +1,19 @@
-"""The heavy precompiles of EIP-2537 in py-evm, computed by arkworks.
+"""The heavy parts of py-evm, computed natively.
 
-py-evm's own take seconds for a pairing; these give the same results and cost the same
-gas. Malformed input burns all the gas, as it must.
+py-evm's own pairing takes seconds; arkworks' gives the same results for the same gas.
+Malformed input burns all the gas, as it must. At `IDENTITY` stands the Ed25519
+verifier, with the interface of the contract of that name.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from eth.exceptions import VMError
 from eth.vm.forks.prague.computation import PragueComputation
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 from py_arkworks_bls12381 import GT, G1Point, G2Point
 
 from holdfast.contracts.points import P
@@ -15,14 +21,18 @@ from holdfast.contracts.points import P
 PAIRING = (0x0F).to_bytes(20, "big")
 MAP_TO_G2 = (0x11).to_bytes(20, "big")
 PAIR_BYTES = 384
+IDENTITY: Final = bytes(17) + b"\xed\x25\x19"
+IDENTITY_GAS: Final = 630_000
 
 
 def install() -> None:
-    """Make py-evm's Prague use arkworks from now on."""
-    PragueComputation._precompiles = {
-        **PragueComputation._precompiles,
+    """Make py-evm's Prague use these from now on."""
+    # py-evm has no public way to exchange them.
+    PragueComputation._precompiles = {  # noqa: SLF001
+        **PragueComputation._precompiles,  # noqa: SLF001
         PAIRING: _precompile(_pairing_gas, _pairing),
         MAP_TO_G2: _precompile(_map_gas, _map_to_g2),
+        IDENTITY: _precompile(lambda _: IDENTITY_GAS, _verify_identity),
     }
 
 
@@ -61,6 +71,22 @@ def _map_to_g2(data: bytes) -> bytes:
     if len(data) != 128:
         raise VMError("the input of a map has another length")
     return _padded(G2Point.map_from_fp2_be(_bare(data)).to_xy_bytes_be())
+
+
+def _verify_identity(data: bytes) -> bytes:
+    try:
+        key, message, signature = decode(["bytes32", "bytes", "bytes"], data[4:])
+    except DecodingError as error:
+        raise VMError(str(error)) from error
+    return bytes(31) + bytes([_signed(key, message, signature)])
+
+
+def _signed(key: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        crypto_sign_open(signature + message, key)
+    except BadSignatureError:
+        return False
+    return True
 
 
 def _key(data: bytes) -> G1Point:

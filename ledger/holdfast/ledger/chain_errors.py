@@ -1,0 +1,98 @@
+"""Why an operation does not come onto a chain, where the rules would allow it."""
+
+from dataclasses import dataclass
+
+from holdfast.ledger.core.errors import Blame, LedgerError
+from holdfast.protocol.units import AccountId, VaultId
+
+
+@dataclass(eq=False)
+class ChainRefusedError(LedgerError):
+    """A contract refused what the ledger's rules allow."""
+
+    reason: str
+    code = "chain_refused"
+
+    def __str__(self) -> str:
+        return (
+            f"the chain refused the transaction: {self.reason or 'it gave no reason'}; "
+            "the network may have changed meanwhile, so try again"
+        )
+
+
+@dataclass(eq=False)
+class GasMissingError(LedgerError):
+    """An account has too little ether to pay for a transaction."""
+
+    account: AccountId
+    code = "gas_missing"
+
+    def __str__(self) -> str:
+        return (
+            f"account 0x{self.account.hex()} has too little ether for this "
+            "transaction's gas; send it some"
+        )
+
+
+@dataclass(eq=False)
+class TransactionPendingError(LedgerError):
+    """A transaction was sent and is not final yet."""
+
+    transaction: bytes
+    seconds: int
+    code = "transaction_pending"
+    blame = Blame.WORLD
+
+    def __str__(self) -> str:
+        return (
+            f"transaction 0x{self.transaction.hex()} is not final after "
+            f"{self.seconds} s; the same command again goes on waiting for it"
+        )
+
+
+@dataclass(eq=False)
+class RefundsOpenError(LedgerError):
+    """A stake is returned on a chain only after the refunds of the vault's deals."""
+
+    vault: VaultId
+    deals: int
+    code = "refunds_open"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.deals} ended deals of vault {self.vault.hex()} are not refunded "
+            "yet; anybody can bring the refunds, and then withdraw again"
+        )
+
+
+@dataclass(eq=False)
+class PrecompilesMissingError(LedgerError):
+    """The chain cannot check certificates."""
+
+    endpoint: str
+    missing: str
+    code = "precompiles_missing"
+    blame = Blame.WORLD
+
+    def __str__(self) -> str:
+        return (
+            f"the chain behind {self.endpoint} lacks {self.missing} (EIP-2537), so it "
+            "cannot check certificates; use a chain of Prague or later"
+        )
+
+
+@dataclass(eq=False)
+class WrongChainError(LedgerError):
+    """A node belongs to another chain than the network's."""
+
+    endpoint: str
+    expected: int
+    found: int
+    code = "wrong_chain"
+    blame = Blame.WORLD
+
+    def __str__(self) -> str:
+        return (
+            f"the node at {self.endpoint} belongs to chain {self.found}, and the "
+            f"network to chain {self.expected}; name a node of that chain"
+        )

@@ -1,0 +1,84 @@
+"""What a chain says, as values: blocks, logs, receipts, fees."""
+
+from dataclasses import dataclass
+
+from holdfast.ledger.core.address import address_text
+from holdfast.protocol.units import AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block's place in the chain; `seconds` is its own time."""
+
+    number: int
+    hash: bytes
+    parent: bytes
+    seconds: int
+    base_fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a contract said in a transaction, and where in the chain that stands."""
+
+    block: int
+    block_hash: bytes
+    transaction: int
+    index: int
+    address: AccountId
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That a transaction is in a block; `gas` is what it used, `price` wei for each."""
+
+    hash: bytes
+    block: int
+    block_hash: bytes
+    transaction: int
+    succeeded: bool
+    gas: int
+    price: int
+    created: AccountId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What a transaction offers for each unit of gas, in wei (EIP-1559)."""
+
+    highest: int
+    tip: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChainAddresses:
+    """Where one network's contracts are, and the block of the first of them.
+
+    `faucet` is None outside development networks.
+    """
+
+    network: AccountId
+    token: AccountId
+    registry: AccountId
+    deals: AccountId
+    settlement: AccountId
+    faucet: AccountId | None
+    first_block: int
+
+    @property
+    def all(self) -> tuple[AccountId, ...]:
+        """Return every contract whose events count."""
+        ours = (self.network, self.token, self.registry, self.deals, self.settlement)
+        return ours if self.faucet is None else (*ours, self.faucet)
+
+    @property
+    def vaulted(self) -> frozenset[AccountId]:
+        """Return the contracts whose grains belong to somebody by other rows."""
+        return frozenset({self.registry, self.deals, self.settlement})
+
+
+def contract_text(address: AccountId) -> str:
+    """Return an address as web3 wants it."""
+    return address_text(address)

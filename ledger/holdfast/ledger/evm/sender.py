@@ -1,0 +1,152 @@
+"""Sends one account's transactions, numbered here, until each is final.
+
+One process writes for an account. Numbers are given under a lock and counted here,
+because a node asked twice at once says the same number twice. What was sent is sent
+again when a reorganisation drops it, and with higher fees when nobody takes it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from holdfast.ledger.chain_errors import (
+    ChainRefusedError,
+    GasMissingError,
+    TransactionPendingError,
+)
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.evm.chain import Fees, Receipt
+from holdfast.ledger.evm.follower import Finality
+from holdfast.ledger.evm.node import Node
+from holdfast.ledger.evm.node_errors import NodeFault, NodeRefusedError
+from holdfast.ledger.evm.pending import Pending, Seen, Step, next_step, raised
+from holdfast.ledger.evm.transaction import SignedTransaction, Transaction, sign
+from holdfast.ledger.evm.wishes import Wish
+
+NONCE_TRIES: Final = 4
+BLOCK_SECONDS: Final = 60.0
+FINAL_SECONDS: Final = 3600
+PAUSE_SECONDS: Final = 0.5
+
+
+class LostNonceError(Exception):
+    """Another transaction of the account used the number; ours never counts."""
+
+
+class Sender:
+    """One account's way onto the chain; `spent` is the wei it has paid for gas."""
+
+    def __init__(
+        self,
+        node: Node,
+        key: AccountKey,
+        chain_id: int,
+        finality: Finality,
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
+        block_seconds: float = BLOCK_SECONDS,
+        final_seconds: int = FINAL_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.spent = 0
+        self._node = node
+        self._key = key
+        self._chain_id = chain_id
+        self._finality = finality
+        self._pause_seconds = pause_seconds
+        self._block_seconds = block_seconds
+        self._final_seconds = final_seconds
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._next: int | None = None
+
+    async def send(self, wish: Wish) -> Pending:
+        """Hand a call to the node; raises RevertedError, GasMissingError.
+
+        Or LedgerUnreachableError: then nobody knows whether the node has it.
+        """
+        gas = await self._node.gas_for(self._key.id, wish.to, wish.data)
+        async with self._turn:
+            for _ in range(NONCE_TRIES):
+                nonce = await self._nonce()
+                fees = await self._node.fees()
+                made = Transaction(self._chain_id, nonce, fees, gas, wish.to, wish.data)
+                signed = sign(made, self._key)
+                if await self._hand_over(signed):
+                    self._next = nonce + 1
+                    return Pending((signed,), self._clock())
+                self._next = None
+        raise ChainRefusedError("the account's nonce changes all the time")
+
+    async def finish(self, pending: Pending, *, final: bool = True) -> Receipt:
+        """Wait until a transaction is final, or only in a block, doing what it takes.
+
+        Raises TransactionPendingError when that takes too long, LostNonceError.
+        """
+        deadline = self._clock() + self._final_seconds
+        while True:
+            receipt, seen = await self._look(pending)
+            if receipt is not None and not final:
+                return receipt
+            now = self._clock()
+            step = next_step(pending, seen, now, self._block_seconds)
+            match step:
+                case Step.DONE:
+                    assert receipt is not None
+                    self.spent += receipt.gas * receipt.price
+                    return receipt
+                case Step.LOST:
+                    self._next = None
+                    raise LostNonceError
+                case Step.SEND_AGAIN:
+                    await self._hand_over(pending.newest)
+                    pending = pending.resent(now)
+                case Step.RAISE_FEES:
+                    pending = await self._raise_fees(pending, now)
+                case Step.WAIT:
+                    await asyncio.sleep(self._pause_seconds)
+            if now > deadline:
+                waited = int(self._final_seconds)
+                raise TransactionPendingError(pending.newest.hash, waited)
+
+    async def _nonce(self) -> int:
+        if self._next is None:
+            self._next = await self._node.transaction_count(self._key.id, "pending")
+        return self._next
+
+    async def _hand_over(self, signed: SignedTransaction) -> bool:
+        """Tell whether the node has the transaction; its number may be used up."""
+        try:
+            await self._node.send(signed.raw)
+        except NodeRefusedError as error:
+            match error.fault:
+                case NodeFault.KNOWN | NodeFault.FEES_LOW:
+                    return True
+                case NodeFault.NONCE_LOW:
+                    return await self._node.receipt(signed.hash) is not None
+                case NodeFault.NO_ETHER:
+                    raise GasMissingError(self._key.id) from error
+                case _:
+                    raise ChainRefusedError(error.text) from error
+        return True
+
+    async def _look(self, pending: Pending) -> tuple[Receipt | None, Seen]:
+        final = await self._finality.block(self._node)
+        number = -1 if final is None else final.number
+        for attempt in reversed(pending.attempts):
+            receipt = await self._node.receipt(attempt.hash)
+            if receipt is not None:
+                return receipt, Seen(receipt.block, number, 0)
+        used = 0
+        if final is not None:
+            used = await self._node.transaction_count(self._key.id, number)
+        return None, Seen(None, number, used)
+
+    async def _raise_fees(self, pending: Pending, now: float) -> Pending:
+        old = pending.newest.transaction
+        fees: Fees = raised(old.fees, await self._node.fees())
+        signed = sign(replace(old, fees=fees), self._key)
+        await self._hand_over(signed)
+        return pending.again(signed, now)

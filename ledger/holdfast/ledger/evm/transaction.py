@@ -1,0 +1,54 @@
+"""Transactions as bytes: typed, signed with an account's key, ready to send."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import rlp
+
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.core.address import keccak
+from holdfast.ledger.evm.chain import Fees
+from holdfast.protocol.units import AccountId, Digest
+
+KIND: Final = b"\x02"
+_V_FIRST: Final = 27
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A call, paid for by whoever signs it (EIP-1559)."""
+
+    chain_id: int
+    nonce: int
+    fees: Fees
+    gas: int
+    to: AccountId | None
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """A transaction's bytes, and the hash that is its name."""
+
+    transaction: Transaction
+    raw: bytes
+    hash: bytes
+
+
+def sign(transaction: Transaction, key: AccountKey) -> SignedTransaction:
+    """Return the transaction signed with an account's key."""
+    fields: list[Any] = [
+        transaction.chain_id,
+        transaction.nonce,
+        transaction.fees.tip,
+        transaction.fees.highest,
+        transaction.gas,
+        transaction.to or b"",
+        0,
+        transaction.data,
+        [],
+    ]
+    signature = key.sign_digest(Digest(keccak(KIND + rlp.encode(fields))))
+    r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))
+    raw = KIND + rlp.encode([*fields, signature[64] - _V_FIRST, r, s])
+    return SignedTransaction(transaction, raw, keccak(raw))
