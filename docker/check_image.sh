@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs inside the image, as its user: a ledger and three vaults beside one another on
+# loopback addresses, started and asked after their health as containers are.
+set -euo pipefail
+python=/opt/holdfast/bin/python
+work=$(mktemp -d)
+servers=()
+cleanup() {
+  for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${servers[@]}"; do wait "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap cleanup EXIT
+export HOLDFAST_SHARED=$work/network HOLDFAST_HOME=$work/home
+mkdir "$HOLDFAST_SHARED"
+
+as() {  # NUMBER COMMAND...: with the data and the address of that container
+  local number=$1
+  shift
+  mkdir -p "$work/$number"
+  HOLDFAST_DATA=$work/$number HOLDFAST_ADDRESS=127.0.0.1:$((port + number)) "$@"
+}
+
+port=$("$python" -c 'import random; print(random.randrange(20000, 30000, 10))')
+[ "$(id -u)" != 0 ] || { echo "the image runs as root" >&2; exit 1; }
+as 0 "$python" /opt/holdfast/entry.py ledger &
+servers+=($!)
+for number in 1 2 3; do
+  as "$number" "$python" /opt/holdfast/entry.py vault &
+  servers+=($!)
+done
+for number in 0 1 2 3; do
+  for _ in $(seq 90); do
+    as "$number" "$python" /opt/holdfast/health.py >/dev/null 2>&1 && [ -e "$work/$number" ] &&
+      [ -n "$(ls -A "$work/$number")" ] && break
+    sleep 1
+  done
+  as "$number" "$python" /opt/holdfast/health.py || { echo "server $number is not healthy" >&2; exit 1; }
+  echo "server $number is healthy"
+done
+as 4 "$python" /opt/holdfast/entry.py client version
