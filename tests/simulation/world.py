@@ -29,15 +29,21 @@ from holdfast.protocol.units import AccountId, DealId, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
 from holdfast.vault.core.declared import Stood
+from holdfast.vault.core.fault_messages import AuditOf
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.node import Node
 from holdfast.vault.core.saved import (
     AcknowledgementGiven,
     AuditEnded,
+    CaseAnswered,
+    CaseKept,
+    CaseUpheld,
     CertificateCollected,
     CertificateKept,
     CheckpointSigned,
     CheckpointStands,
+    MissGiven,
+    MissKept,
     Outcome,
     Restored,
     Saved,
@@ -156,6 +162,7 @@ class SimVault:
     saved: list[Saved] = field(default_factory=list)
     wakes: set[float] = field(default_factory=set)
     logs: list[fx.Log] = field(default_factory=list)
+    kept: dict[tuple[VaultId, int], Signed[Answer]] = field(default_factory=dict)
 
     @property
     def id(self) -> VaultId:
@@ -370,7 +377,17 @@ class World:
                 self._later(vault, lambda: ev.MissingRebuilt(self.now, deal.id, count))
             case fx.Log():
                 vault.logs.append(effect)
-            case fx.Save() | fx.KeepAnswer():
+            case fx.JudgeAnswer():
+                fault = self.judge(effect.answer, effect.question)
+                self._later(
+                    vault, lambda: ev.AnswerJudged(self.now, effect.answer, fault)
+                )
+            case fx.KeepAnswer(kept):
+                vault.kept[kept.value.checkpoint.vault, kept.value.epoch] = kept
+            case fx.ShowAudit(token, accused, epoch):
+                shown = AuditOf(vault.kept.get((accused, epoch)))
+                self._do(vault, fx.Reply(token, shown))
+            case fx.Save():
                 pass
 
     def judge(self, answer: Signed[Answer], question: Question) -> str | None:
@@ -475,4 +492,9 @@ def restored_from(saved: list[Saved], vault: VaultId) -> Restored:
         entries=entries,  # type: ignore[arg-type]
         collected=tuple(s for s in saved if isinstance(s, CertificateCollected)),
         settled=tuple(s for s in saved if isinstance(s, TotalsSettled))[-2:],
+        misses_given=tuple(s for s in saved if isinstance(s, MissGiven)),
+        misses=tuple(s for s in saved if isinstance(s, MissKept)),
+        cases=tuple(
+            s for s in saved if isinstance(s, CaseKept | CaseUpheld | CaseAnswered)
+        ),
     )

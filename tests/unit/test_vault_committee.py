@@ -19,8 +19,10 @@ from holdfast.protocol.settlement import (
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.books import Books
+from holdfast.vault.core.case_book import CaseBook
 from holdfast.vault.core.claiming import Claiming
 from holdfast.vault.core.events import Asked, OperationEnded
+from holdfast.vault.core.judging import Judging
 from holdfast.vault.core.leaving import Leaving
 from holdfast.vault.core.messages import (
     AskProof,
@@ -39,6 +41,7 @@ from holdfast.vault.core.pushing import Pushing
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import CertificateCollected, Restored, TotalsSettled
 from holdfast.vault.core.settling import Settling
+from holdfast.vault.core.sittings import Court
 from holdfast.vault.core.totals_book import TotalsBook
 
 PERIOD = 1
@@ -53,8 +56,11 @@ class Member:
         self.me: Myself = replace(parties.me, keys=parties.keys[place])
         proofs = ProofStore(parties.ledger, Restored())
         self.books = Books(self.me, proofs, TotalsBook(Restored()))
-        self.settling = Settling(self.me, self.books)
-        self.proposing = Proposing(self.me, self.books)
+        self.cases = CaseBook(self.me, Restored())
+        self.court = Court(self.me, self.cases)
+        self.judging = Judging(self.me, self.cases, self.court)
+        self.settling = Settling(self.me, self.books, self.judging)
+        self.proposing = Proposing(self.me, self.books, self.judging)
         self.pushing = Pushing(self.me, proofs)
 
 

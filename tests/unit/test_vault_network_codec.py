@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 import examples
 from holdfast.protocol.answer import Answer
+from holdfast.protocol.cases import CaseFile
 from holdfast.protocol.checkpoint import Entries, StorageCertificate
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.faults import Miss
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.settlement import DEAL_LEAF, VAULT_LEAF, Totals, prove_total
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import DealId, Digest, VaultId
+from holdfast.vault.core import fault_messages as fm
 from holdfast.vault.core import messages as m
 from holdfast.vault.network_codec import (
     METHODS,
@@ -30,6 +33,7 @@ SIGNATURE, BLS = b"\5" * 64, b"\6" * 96
 CERTIFICATE: StorageCertificate = examples.FORMATS["storage_certificate"][1]
 RECORD: SignedRecord = examples.FORMATS["vault_record"][1]
 ANSWER = Signed(Answer(8, examples.STANDING, (examples.ENTRY_PROOF,), ()), b"\4" * 64)
+MISS = Signed(Miss(VAULT, 8, 1), SIGNATURE)
 ENTRIES = Entries((examples.ENTRY,))
 COUNTED = (m.Counted(VAULT, 3, Digest(b"\3" * 32)),)
 CERTIFY = m.Certify((CERTIFICATE,), (ENTRIES,))
@@ -70,6 +74,25 @@ EXCHANGES: list[tuple[m.Request, m.Reply]] = [
         m.ProposeSettlement(examples.STATEMENT, VAULT, BLS, ()),
         m.SettlementReply(None, COUNTED, CERTIFY),
     ),
+    (
+        m.ProposeSettlement(examples.STATEMENT, VAULT, BLS, ()),
+        m.SettlementReply(
+            lacking_cases=(Digest(b"\1" * 32),),
+            objected_cases=(Digest(b"\2" * 32), Digest(b"\3" * 32)),
+            doubted=COUNTED,
+        ),
+    ),
+    (fm.Ping(), m.Noted()),
+    (fm.PingFor(VAULT), fm.Reached(True)),
+    (fm.TellMiss(MISS, OTHER), m.Noted()),
+    (fm.TellMissed(examples.MISSED, examples.CHECKPOINT), m.Noted()),
+    (fm.TellMissed(examples.MISSED), m.Noted()),
+    (fm.AskMisses(VAULT), fm.MissesOf((examples.MISSED,), CERTIFICATE)),
+    (fm.AskMisses(VAULT), fm.MissesOf((), None)),
+    (fm.OpenCase(examples.CASE), m.Noted()),
+    (fm.AskCase(VAULT), fm.CaseOf(CaseFile(examples.EXTRACT, examples.CASE))),
+    (fm.AskAudit(VAULT, 8), fm.AuditOf(ANSWER)),
+    (fm.AskAudit(VAULT, 8), fm.AuditOf(None)),
     (m.AskProof(DEAL_LEAF, b"\1" * 32), m.Proven(4, (PROOF,))),
 ]
 

@@ -293,13 +293,30 @@ def check_majority(
             raise CheckpointError("a signature of the group is wrong") from error
 
 
+def check_either_majority(
+    message: bytes,
+    signatures: Sequence[Signature],
+    group: Sequence[VaultId],
+    identities: Mapping[VaultId, bytes],
+    stand_ins: Sequence[VaultId],
+) -> None:
+    """Raise CheckpointError unless a majority of the group or its stand-ins signed."""
+    if stand_ins and not {item.signer for item in signatures} <= set(group):
+        group = stand_ins
+    check_majority(message, signatures, group, identities)
+
+
 def check_standing(
     standing: StandingCheckpoint,
     network: NetworkId,
     group: Sequence[VaultId],
     identities: Mapping[VaultId, bytes],
+    stand_ins: Sequence[VaultId] = (),
 ) -> Checkpoint:
-    """Return the checkpoint if it is signed and acknowledged by a majority."""
+    """Return the checkpoint if it is signed and acknowledged by a majority.
+
+    A majority of the `stand_ins`, if there are any, is as good as one of the group.
+    """
     checkpoint = standing.checkpoint.value
     key = identities.get(checkpoint.vault)
     if key is None:
@@ -307,7 +324,8 @@ def check_standing(
     CHECKPOINT.verify(standing.checkpoint, network, key)
     said = Acknowledgement(checkpoint.vault, checkpoint.epoch, checkpoint.digest())
     message = ACKNOWLEDGEMENT.message(said, network)
-    check_majority(message, standing.acknowledgements, group, identities)
+    signed = standing.acknowledgements
+    check_either_majority(message, signed, group, identities, stand_ins)
     return checkpoint
 
 
@@ -316,8 +334,12 @@ def check_certificate(
     network: NetworkId,
     group: Sequence[VaultId],
     identities: Mapping[VaultId, bytes],
+    stand_ins: Sequence[VaultId] = (),
 ) -> Checkpoint:
-    """Return the checkpoint if it is signed and voted for by a majority."""
+    """Return the checkpoint if it is signed and voted for by a majority.
+
+    A majority of the `stand_ins`, if there are any, is as good as one of the group.
+    """
     checkpoint = certificate.checkpoint.value
     key = identities.get(checkpoint.vault)
     if key is None:
@@ -326,5 +348,6 @@ def check_certificate(
     said = Vote(
         checkpoint.vault, certificate.epoch, checkpoint.digest(), certificate.answer
     )
-    check_majority(VOTE.message(said, network), certificate.votes, group, identities)
+    message = VOTE.message(said, network)
+    check_either_majority(message, certificate.votes, group, identities, stand_ins)
     return checkpoint

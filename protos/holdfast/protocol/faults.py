@@ -90,7 +90,8 @@ def check_miss(
 ) -> bool:
     """Return whether the vault was reachable, once the certificate is verified.
 
-    It counts as unreachable when a majority of the whole group says so. Raises
+    It counts as reachable only when a majority of the whole group says so: one
+    neighbour's pretence must not hurry a vault that is away to its case. Raises
     CheckpointError unless a majority of `group` signed, each once and rightly.
     """
     signers = {witness.signer for witness in certificate.witnesses}
@@ -107,5 +108,10 @@ def check_miss(
             verify(key, MISS.message(said, network), witness.signature)
         except SignatureInvalidError as error:
             raise CheckpointError("a witness's signature is wrong") from error
-    away = sum(not witness.reachable for witness in certificate.witnesses)
-    return away < majority(len(group))
+    return is_reachable(certificate, group)
+
+
+def is_reachable(certificate: MissCertificate, group: Sequence[VaultId]) -> bool:
+    """Return what a verified certificate says: whether a majority reached the vault."""
+    reached = sum(witness.reachable for witness in certificate.witnesses)
+    return reached >= majority(len(group))

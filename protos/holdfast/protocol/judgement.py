@@ -20,7 +20,8 @@ from holdfast.protocol.units import DealId, Digest, NetworkId, VaultId
 class Question:
     """What an answer is judged by.
 
-    `group` acknowledged the checkpoint: that of the checkpoint's own epoch.
+    `group` acknowledged the checkpoint, that of the checkpoint's own epoch, or
+    else the `stand_ins`.
     `identities` has its members' and the vault's keys, `deal_keys` those of the
     deals that the answer names; `leaves` is how many were asked.
     """
@@ -33,6 +34,7 @@ class Question:
     group: tuple[VaultId, ...]
     identities: Mapping[VaultId, bytes]
     deal_keys: Mapping[DealId, bytes]
+    stand_ins: tuple[VaultId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,11 @@ def _judge(answer: Signed[Answer], question: Question) -> None:
         raise CheckpointError("the vault is not in the registry")
     ANSWER.verify(answer, question.network, key)
     check_standing(
-        value.standing, question.network, question.group, question.identities
+        value.standing,
+        question.network,
+        question.group,
+        question.identities,
+        question.stand_ins,
     )
     asked = challenge(
         question.network, value.epoch, question.beacon, checkpoint, question.leaves

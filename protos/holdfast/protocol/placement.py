@@ -6,9 +6,12 @@ who has the same registry finds the same vaults, in one hop.
 
 import hashlib
 import heapq
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 
 from holdfast.protocol.units import Digest, VaultId
+
+STAND_INS = 16
 
 
 def distance(left: bytes, right: bytes) -> int:
@@ -41,6 +44,40 @@ def neighbours(
     return closest(registry, point, count, without={vault})
 
 
+def monitored(
+    registry: Sequence[VaultId],
+    others: Iterable[VaultId],
+    vault: VaultId,
+    period_beacon: Digest,
+    size: int,
+) -> tuple[VaultId, ...]:
+    """Return those of `others` whose neighbours include `vault`, of `registry`.
+
+    It is `neighbours` the other way round, in O(log n) for each of the others: who
+    shares a longer prefix with a point than we do is nearer to it.
+    """
+    ordered = sorted(registry)
+    place = int.from_bytes(vault, "big")
+    found = []
+    for other in others:
+        text = b"holdfast neighbours v1" + other + period_beacon
+        point = int.from_bytes(hashlib.sha256(text).digest(), "big")
+        # The subtree around the point that begins where we part from it.
+        apart = (point ^ place).bit_length()
+        if other == vault or not apart:
+            nearer = 0
+        else:
+            low = point >> (apart - 1) << (apart - 1)
+            high = low + (1 << (apart - 1)) - 1
+            first = bisect_left(ordered, low.to_bytes(32, "big"))
+            nearer = bisect_right(ordered, high.to_bytes(32, "big")) - first
+        if nearer > size:
+            continue
+        if vault in neighbours(registry, other, period_beacon, size):
+            found.append(other)
+    return tuple(found)
+
+
 def majority(count: int) -> int:
     """Return how many of `count` members decide."""
     return count // 2 + 1
@@ -68,3 +105,15 @@ def committee(
             break
         drawn.setdefault(place)
     return tuple(registry[place] for place in drawn)
+
+
+def stand_ins(
+    members: Sequence[VaultId], vault: VaultId, epoch_beacon: Digest
+) -> tuple[VaultId, ...]:
+    """Return who stands in for a vault's neighbours: committee members, without itself.
+
+    They are drawn as a committee is, by SHA-256 of the epoch's beacon and the vault.
+    """
+    text = b"holdfast stand-ins v1" + epoch_beacon + vault
+    others = [member for member in members if member != vault]
+    return committee(others, Digest(hashlib.sha256(text).digest()), STAND_INS)

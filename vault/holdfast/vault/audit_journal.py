@@ -25,6 +25,8 @@ from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.record import VAULT_RECORD
 from holdfast.protocol.settlement import (
     CERTIFICATE,
+    REPLACEMENT,
+    REPLACEMENT_LEAF,
     TOTAL,
     VAULT_LEAF,
     Totals,
@@ -46,6 +48,14 @@ from holdfast.vault.core.saved import (
     TotalsSettled,
     VoteGiven,
 )
+from holdfast.vault.fault_journal import (
+    FAULT_SCHEMA,
+    given_misses,
+    kept_cases,
+    kept_misses,
+    prune_faults,
+    save_fault,
+)
 from holdfast.vault.holdings_database import JournalError, translated
 
 KEPT_EPOCHS: Final = 24
@@ -55,6 +65,7 @@ AUDITS_KEPT: Final = 1 << 18
 
 _HEADS: Final = sequence(HEAD.nested(), ENTRIES_MAX)
 _TOTALS: Final = sequence(TOTAL.bare(), 1 << 24)
+_REPLACED: Final = sequence(REPLACEMENT.bare(), 1 << 24)
 
 
 class AuditJournal:
@@ -76,6 +87,8 @@ class AuditJournal:
                 )
         if version not in {0, VERSION}:
             raise JournalError(f"{path} has version {version}, not {VERSION}")
+        with translated():
+            self._sql.executescript(FAULT_SCHEMA)
         self._roots: dict[bytes, bool] = {}
         self._learn_roots()
 
@@ -124,6 +137,9 @@ class AuditJournal:
                 VAULT_RECORD.decode(record)
                 for (record,) in self._rows("SELECT record FROM records")
             ),
+            misses_given=given_misses(self._rows),
+            misses=kept_misses(self._rows),
+            cases=kept_cases(self._rows),
         )
 
     def audits(self, count: int) -> tuple[AuditEnded, ...]:
@@ -141,7 +157,7 @@ class AuditJournal:
     def totals(self, period: int) -> Totals | None:
         """Return the totals of a settlement, if they are kept."""
         rows = self._rows("SELECT totals FROM settlements WHERE period = ?", period)
-        return _read_totals(rows[0][0]) if rows else None
+        return read_totals(rows[0][0]) if rows else None
 
     def prune(self, epoch: int, settled_epochs: int) -> None:
         """Drop what is too old at `epoch`; epochs before `settled_epochs` are paid."""
@@ -159,6 +175,9 @@ class AuditJournal:
             run("DELETE FROM collected WHERE epoch < ?", (settled_epochs,))
             kept = period - KEPT_PERIODS
             run("DELETE FROM settlements WHERE period < ?", (kept,))
+            params = self._params
+            window = params.window_unreachable + params.period_epochs
+            prune_faults(run, epoch, window, kept)
             run(
                 "DELETE FROM entries WHERE root NOT IN (SELECT root FROM checkpoints"
                 " UNION SELECT root FROM acknowledged UNION SELECT root FROM collected)"
@@ -220,12 +239,15 @@ class AuditJournal:
                 self._collect(saved)
             case TotalsSettled(certificate, totals):
                 period = certificate.statement.period
-                encoded = _TOTALS.write(totals.leaves())
+                paid = [x for x in totals.leaves() if x.party != REPLACEMENT_LEAF]
+                encoded = _TOTALS.write(paid) + _REPLACED.write(totals.replaced)
                 row = (period, CERTIFICATE.encode(certificate), encoded)
                 run("REPLACE INTO settlements VALUES (?, ?, ?)", row)
             case RecordKnown(record):
                 row = (record.value.vault, VAULT_RECORD.encode(record))
                 run("REPLACE INTO records VALUES (?, ?)", row)
+            case _:
+                save_fault(run, saved)
 
     def _collect(self, saved: CertificateCollected) -> None:
         certificate = saved.certificate
@@ -292,7 +314,7 @@ class AuditJournal:
             "SELECT certificate, totals FROM settlements ORDER BY period DESC LIMIT 2"
         )
         found = (
-            TotalsSettled(CERTIFICATE.decode(c), _read_totals(totals))
+            TotalsSettled(CERTIFICATE.decode(c), read_totals(totals))
             for c, totals in self._rows(text)
         )
         return tuple(reversed(list(found)))
@@ -302,12 +324,16 @@ class AuditJournal:
             return self._sql.execute(text, values).fetchall()
 
 
-def _read_totals(encoded: bytes) -> Totals:
+def read_totals(encoded: bytes) -> Totals:
+    """Return the totals of one row of settlements."""
     earned: dict[VaultId, int] = {}
     spent: dict[DealId, int] = {}
-    for leaf in _TOTALS.read(Reader(encoded)):
+    reader = Reader(encoded)
+    for leaf in _TOTALS.read(reader):
         if leaf.party == VAULT_LEAF:
             earned[VaultId(leaf.id)] = leaf.grains
         else:
             spent[DealId(leaf.id)] = leaf.grains
-    return Totals(earned, spent)
+    replaced = _REPLACED.read(reader)
+    reader.finish()
+    return Totals(earned, spent, replaced)

@@ -20,11 +20,13 @@ from holdfast.ledger.port import LedgerAccount
 from holdfast.protocol.answer import ANSWER
 from holdfast.protocol.errors import HoldfastError, ProtocolError
 from holdfast.protocol.judgement import fault_of, seal
+from holdfast.protocol.units import VaultId
 from holdfast.vault.answer_files import AnswerFiles
 from holdfast.vault.audit_journal import AuditJournal
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
 from holdfast.vault.core import messages as m
+from holdfast.vault.core.fault_messages import AuditOf
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.node import Node
 from holdfast.vault.core.refusals import Refusal, RefusedError
@@ -207,6 +209,11 @@ class Driver:
             case fx.CheckAnswer(token, answer, question):
                 fault = await self._in_thread(fault_of, answer, question)
                 self.tell(ev.AnswerChecked(self._now(), token, answer, fault))
+            case fx.JudgeAnswer(answer, question):
+                fault = await self._in_thread(fault_of, answer, question)
+                self.tell(ev.AnswerJudged(self._now(), answer, fault))
+            case fx.ShowAudit(token, vault, epoch):
+                await self._show(token, vault, epoch)
             case fx.KeepAnswer(answer):
                 await self._in_thread(self._keep, answer)
             case fx.LetGo(entries):
@@ -279,6 +286,11 @@ class Driver:
         value = answer.value
         encoded = ANSWER.encode(answer)
         self._around.answers.keep(value.checkpoint.vault, value.epoch, encoded)
+
+    async def _show(self, token: int, vault: VaultId, epoch: int) -> None:
+        kept = await self._in_thread(self._around.answers.find, vault, epoch)
+        answer = await self._in_thread(ANSWER.decode, kept) if kept else None
+        self._answer(token, AuditOf(answer))
 
     async def _rebuild(self, effect: fx.RebuildMissing) -> None:
         shards = 0

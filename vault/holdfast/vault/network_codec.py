@@ -3,12 +3,9 @@
 Decoding raises DecodingError on anything that is not exactly a message.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, Final
-
-from google.protobuf.message import Message
+from typing import Final
 
 from holdfast.protocol.answer import ANSWER
 from holdfast.protocol.checkpoint import CHECKPOINT, ENTRIES, STORAGE_CERTIFICATE
@@ -18,53 +15,43 @@ from holdfast.protocol.receipt import FULL_RECEIPT
 from holdfast.protocol.record import VAULT_RECORD
 from holdfast.protocol.settlement import (
     DEAL_LEAF,
+    REPLACEMENT,
+    REPLACEMENT_LEAF,
     STATEMENT,
     TOTAL,
     TOTAL_PROOF,
     VAULT_LEAF,
+    Replacement,
     Totals,
 )
 from holdfast.protocol.units import DealId, Digest, VaultId
 from holdfast.vault.core import messages as m
+from holdfast.vault.network_codec_faults import FAULT_METHODS
+from holdfast.vault.network_codec_takeovers import (
+    TAKEOVER_METHODS,
+    read_listed,
+    write_listed,
+)
+from holdfast.vault.network_method import Method, exactly, read_vault
 from holdfast.wire.v1 import network_pb2 as pb
 
 LIST_MAX: Final = 1 << 20
-ID_BYTES: Final = 32
 COUNTED_BYTES: Final = 72
 BLS_BYTES: Final = 96
 SIGNATURE_BYTES: Final = 64
 TOTALS_PER_PAGE: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One method of the Network service: its messages and how they are read."""
-
-    name: str
-    request: type[Message]
-    reply: type[Message]
-    read_request: Callable[[Any], m.Request]
-    write_request: Callable[[Any], Message]
-    read_reply: Callable[[Any], m.Reply]
-    write_reply: Callable[[Any], Message]
-
-
-def _exactly(value: bytes, size: int, name: str) -> bytes:
-    if len(value) != size:
-        raise DecodingError(f"{name} has {len(value)} bytes, not {size}")
-    return value
-
-
-def _vault(value: bytes) -> VaultId:
-    return VaultId(_exactly(value, ID_BYTES, "a vault's id"))
-
-
 def _signature(value: bytes) -> bytes:
-    return _exactly(value, SIGNATURE_BYTES, "a signature")
+    return exactly(value, SIGNATURE_BYTES, "a signature")
+
+
+def _read_digest(value: bytes) -> Digest:
+    return Digest(exactly(value, 32, "a digest"))
 
 
 def _read_gossip(message: pb.GossipRequest) -> m.Gossip:
-    known = tuple((_vault(item.vault), item.sequence) for item in message.known)
+    known = tuple((read_vault(item.vault), item.sequence) for item in message.known)
     if any(a[0] >= b[0] for a, b in pairwise(known)):
         raise DecodingError("digests must ascend by vault")
     records = tuple(VAULT_RECORD.decode(record) for record in message.records)
@@ -81,7 +68,7 @@ def _write_gossip(value: m.Gossip) -> pb.GossipRequest:
 
 def _read_gossip_reply(message: pb.GossipReply) -> m.GossipReply:
     records = tuple(VAULT_RECORD.decode(record) for record in message.records)
-    return m.GossipReply(records, tuple(_vault(v) for v in message.wanted))
+    return m.GossipReply(records, tuple(read_vault(v) for v in message.wanted))
 
 
 def _write_gossip_reply(value: m.GossipReply) -> pb.GossipReply:
@@ -93,9 +80,9 @@ def _read_offer(message: pb.OfferRequest) -> m.OfferCheckpoint:
     certificate = message.certificate
     return m.OfferCheckpoint(
         CHECKPOINT.decode(message.checkpoint),
-        Digest(_exactly(message.base, 32, "base")) if message.base else None,
+        Digest(exactly(message.base, 32, "base")) if message.base else None,
         ENTRIES.decode(message.changed),
-        tuple(DealId(_exactly(deal, 32, "a deal")) for deal in message.removed),
+        tuple(DealId(exactly(deal, 32, "a deal")) for deal in message.removed),
         tuple(HEAD.decode(head) for head in message.heads),
         STORAGE_CERTIFICATE.decode(certificate) if certificate else None,
     )
@@ -175,9 +162,10 @@ def _write_counted(counted: Iterable[m.Counted]) -> bytes:
 def _read_proposal(message: pb.SettlementProposal) -> m.ProposeSettlement:
     return m.ProposeSettlement(
         STATEMENT.decode(message.statement),
-        _vault(message.signer),
-        _exactly(message.signature, BLS_BYTES, "a BLS signature"),
+        read_vault(message.signer),
+        exactly(message.signature, BLS_BYTES, "a BLS signature"),
         _read_counted(message.counted),
+        tuple(read_listed(one) for one in message.listed),
     )
 
 
@@ -187,18 +175,23 @@ def _write_proposal(value: m.ProposeSettlement) -> pb.SettlementProposal:
         signer=value.signer,
         signature=value.signature,
         counted=_write_counted(value.counted),
+        listed=write_listed(value.listed),
     )
 
 
 def _read_settlement(message: pb.SettlementReply) -> m.SettlementReply:
     signature = message.signature or None
     if signature is not None:
-        _exactly(signature, BLS_BYTES, "a BLS signature")
+        exactly(signature, BLS_BYTES, "a BLS signature")
     omitted = message.omitted if message.HasField("omitted") else None
     return m.SettlementReply(
         signature,
         _read_counted(message.lacking),
         _read_certify(omitted) if omitted is not None else None,
+        tuple(_read_digest(digest) for digest in message.lacking_cases),
+        tuple(_read_digest(digest) for digest in message.objected_cases),
+        _read_counted(message.doubted),
+        tuple(_read_digest(digest) for digest in message.lacking_claims),
     )
 
 
@@ -208,13 +201,17 @@ def _write_settlement(value: m.SettlementReply) -> pb.SettlementReply:
         signature=value.signature or b"",
         lacking=_write_counted(value.lacking),
         omitted=_write_certify(omitted) if omitted else None,
+        lacking_cases=value.lacking_cases,
+        objected_cases=value.objected_cases,
+        doubted=_write_counted(value.doubted),
+        lacking_claims=value.lacking_claims,
     )
 
 
 def _read_proof(message: pb.ProveRequest) -> m.AskProof:
-    if message.party not in {VAULT_LEAF, DEAL_LEAF}:
-        raise DecodingError("a total is of a vault or of a deal")
-    return m.AskProof(message.party, _exactly(message.id, 32, "an id"))
+    if message.party not in {VAULT_LEAF, DEAL_LEAF, REPLACEMENT_LEAF}:
+        raise DecodingError("a leaf is of a vault, a deal or a replacement")
+    return m.AskProof(message.party, exactly(message.id, 32, "an id"))
 
 
 def _read_proven(message: pb.ProveReply) -> m.Proven:
@@ -229,16 +226,22 @@ def _write_proven(value: m.Proven) -> pb.ProveReply:
 
 def totals_pages(totals: Totals) -> Iterable[pb.TotalsReply]:
     """Yield all totals, page by page."""
-    leaves = [TOTAL.encode(leaf) for leaf in totals.leaves()]
+    paid = (leaf for leaf in totals.leaves() if leaf.party != REPLACEMENT_LEAF)
+    leaves = [TOTAL.encode(leaf) for leaf in paid]
     for at in range(0, len(leaves), TOTALS_PER_PAGE):
         yield pb.TotalsReply(totals=leaves[at : at + TOTALS_PER_PAGE])
+    replaced = [REPLACEMENT.encode(one) for one in totals.replaced]
+    for at in range(0, len(replaced), TOTALS_PER_PAGE):
+        yield pb.TotalsReply(replaced=replaced[at : at + TOTALS_PER_PAGE])
 
 
 def read_totals(period: int, pages: Sequence[pb.TotalsReply]) -> m.TotalsOf:
     """Return the totals that the pages carry."""
     earned: dict[VaultId, int] = {}
     spent: dict[DealId, int] = {}
+    replaced: list[Replacement] = []
     for page in pages:
+        replaced += map(REPLACEMENT.decode, page.replaced)
         for encoded in page.totals:
             leaf = TOTAL.decode(encoded)
             match leaf.party:
@@ -248,10 +251,10 @@ def read_totals(period: int, pages: Sequence[pb.TotalsReply]) -> m.TotalsOf:
                     spent[DealId(leaf.id)] = leaf.grains
                 case _:
                     raise DecodingError("a total is of a vault or of a deal")
-    return m.TotalsOf(period, Totals(earned, spent))
+    return m.TotalsOf(period, Totals(earned, spent, tuple(replaced)))
 
 
-METHODS: Final[dict[type[m.Request], Method]] = {
+METHODS: Final[dict[type[m.Request], Method]] = FAULT_METHODS | TAKEOVER_METHODS | {
     m.Gossip: Method(
         "Gossip",
         pb.GossipRequest,
@@ -294,7 +297,7 @@ METHODS: Final[dict[type[m.Request], Method]] = {
         "LastCheckpoint",
         pb.LastCheckpointRequest,
         pb.LastCheckpointReply,
-        lambda message: m.AskLastCheckpoint(_vault(message.vault)),
+        lambda message: m.AskLastCheckpoint(read_vault(message.vault)),
         lambda value: pb.LastCheckpointRequest(vault=value.vault),
         _read_last,
         _write_last,
@@ -327,4 +330,4 @@ METHODS: Final[dict[type[m.Request], Method]] = {
         _write_proven,
     ),
 }
-"""Every method with one request and one reply; Totals and Audit stand apart."""
+"""Every method with one request and one reply; Totals stands apart."""

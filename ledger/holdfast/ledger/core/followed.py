@@ -46,6 +46,7 @@ class LedgerState:
         self._rows: dict[VaultId, RegisteredVault] = {}
         self._identities: dict[VaultId, bytes] = {}
         self._deals: dict[DealId, Deal] = {}
+        self._deal_keys: dict[DealId, bytes] = {}
         self._held: dict[VaultId, set[DealId]] = {}
         self._followed: set[VaultId] = set()
         self.wished: set[VaultId] = set()
@@ -83,6 +84,10 @@ class LedgerState:
         """The newest settled period, or −1 before the first."""
         return self.settlement.statement.period if self.settlement else _NOWHERE
 
+    def beacons(self, first: int) -> dict[int, Digest]:
+        """Return the beacons known from epoch `first` on."""
+        return {e: self._beacons[e] for e in sorted(self._beacons) if e >= first}
+
     def beacon(self, epoch: int) -> Digest | None:
         """Return an epoch's beacon, if it has one and it is known."""
         return self._beacons.get(epoch)
@@ -103,6 +108,11 @@ class LedgerState:
     def vaults(self) -> tuple[VaultId, ...]:
         """Return every vault ever registered."""
         return tuple(self._rows)
+
+    def numbered(self) -> tuple[VaultId, ...]:
+        """Return every vault ever registered, in order of registration."""
+        rows = sorted(self._rows.values(), key=lambda row: row.number)
+        return tuple(row.vault for row in rows)
 
     def identities(self) -> Mapping[VaultId, bytes]:
         """Return the Ed25519 key of every vault ever registered."""
@@ -151,6 +161,37 @@ class LedgerState:
         self._groups[key] = group
         return group
 
+    def watched_by(self, vault: VaultId, epoch: int) -> tuple[VaultId, ...]:
+        """Return the vaults that `vault` watches in `epoch`: it is in their group."""
+        if self.epoch < epoch - 1 or epoch < 1:
+            return ()
+        drawn = self.period_beacon(self.params.period_of(epoch - 1), epoch)
+        if drawn is None:
+            return ()
+        registry = self.registry(epoch)
+        draining = (
+            row.vault
+            for row in self._rows.values()
+            if row.listing is Listing.UNBONDING and self.is_audited(row.vault, epoch)
+        )
+        audited = dict.fromkeys((*registry, *draining))
+        size = self.params.group_size
+        return placement.monitored(registry, audited, vault, drawn, size)
+
+    def stand_ins(
+        self, vault: VaultId, epoch: int, *, for_answer: bool
+    ) -> tuple[VaultId, ...]:
+        """Return the members of the committee that stand in for the group.
+
+        They are drawn by the beacon of `epoch` for an answer, by that of the epoch
+        before for a checkpoint. Empty while that beacon or the committee is not known.
+        """
+        drawn = self.beacon(epoch if for_answer else epoch - 1)
+        members = self.committee(self.params.period_of(max(epoch - 1, 0)))
+        if drawn is None or not self.group(vault, epoch):
+            return ()
+        return placement.stand_ins(members, vault, drawn)
+
     def is_audited(self, vault: VaultId, epoch: int) -> bool:
         """Return whether a vault is audited in `epoch`: in the registry, or draining.
 
@@ -179,6 +220,15 @@ class LedgerState:
     def deal(self, deal: DealId) -> Deal | None:
         """Return a deal if it is mirrored."""
         return self._deals.get(deal)
+
+    def deal_key(self, deal: DealId) -> bytes | None:
+        """Return the key that signs a deal's heads, if it is known."""
+        known = self._deals.get(deal)
+        return known.deal_key if known else self._deal_keys.get(deal)
+
+    def know_keys(self, keys: Mapping[DealId, bytes]) -> None:
+        """Take deals' keys without the deals, as an extract of the ledger has them."""
+        self._deal_keys.update(keys)
 
     def deals_held(self, vault: VaultId) -> tuple[Deal, ...]:
         """Return the mirrored deals that name `vault` as a holder, by id."""

@@ -16,8 +16,10 @@ def question_of(ledger: LedgerState, answer: Answer) -> Question | None:
     if beacon is None or not group:
         return None
     known = ledger.identities()
-    named = (*group, checkpoint.vault)
-    deals = (ledger.deal(proof.entry.deal) for proof in answer.entries)
+    stand_ins = ledger.stand_ins(checkpoint.vault, checkpoint.epoch, for_answer=False)
+    named = (*group, *stand_ins, checkpoint.vault)
+    deals = {proof.entry.deal for proof in answer.entries}
+    keys = {deal: ledger.deal_key(deal) for deal in deals}
     return Question(
         network=ledger.network_id,
         epoch=answer.epoch,
@@ -25,6 +27,7 @@ def question_of(ledger: LedgerState, answer: Answer) -> Question | None:
         vault=checkpoint.vault,
         leaves=ledger.params.leaves_per_audit,
         group=group,
+        stand_ins=stand_ins,
         identities={vault: known[vault] for vault in named if vault in known},
-        deal_keys={deal.id: deal.deal_key for deal in deals if deal},
+        deal_keys={deal: key for deal, key in keys.items() if key is not None},
     )

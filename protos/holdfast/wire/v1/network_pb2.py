@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/wire/v1/network.proto\x12\x0bholdfast.v1\"]\n\rGossipRequest\x12(\n\x05known\x18\x01 \x03(\x0b\x32\x19.holdfast.v1.RecordDigest\x12\x0f\n\x07records\x18\x02 \x03(\x0c\x12\x11\n\tpush_only\x18\x03 \x01(\x08\"/\n\x0cRecordDigest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\x04\".\n\x0bGossipReply\x12\x0f\n\x07records\x18\x01 \x03(\x0c\x12\x0e\n\x06wanted\x18\x02 \x03(\x0c\"v\n\x0cOfferRequest\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x0c\x12\x0f\n\x07removed\x18\x04 \x03(\x0c\x12\r\n\x05heads\x18\x05 \x03(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x06 \x01(\x0c\"5\n\nOfferReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62\x61se_unknown\x18\x02 \x01(\x08\"\x1f\n\rAnswerRequest\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\" \n\x0b\x41nswerReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"*\n\x12ShowReceiptRequest\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\"\x12\n\x10ShowReceiptReply\"&\n\x15LastCheckpointRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\")\n\x13LastCheckpointReply\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"F\n\x0c\x41uditRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10\x63\x65rtificate_only\x18\x03 \x01(\x08\"1\n\nAuditReply\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"7\n\x0e\x43\x65rtifyRequest\x12\x14\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x0e\n\x0c\x43\x65rtifyReply\"[\n\x12SettlementProposal\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x0e\n\x06signer\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63ounted\x18\x04 \x01(\x0c\"c\n\x0fSettlementReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x0f\n\x07lacking\x18\x02 \x01(\x0c\x12,\n\x07omitted\x18\x03 \x01(\x0b\x32\x1b.holdfast.v1.CertifyRequest\"\x1f\n\rTotalsRequest\x12\x0e\n\x06period\x18\x01 \x01(\x04\"\x1d\n\x0bTotalsReply\x12\x0e\n\x06totals\x18\x01 \x03(\x0c\")\n\x0cProveRequest\x12\r\n\x05party\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\x0c\",\n\nProveReply\x12\x0e\n\x06period\x18\x01 \x01(\x04\x12\x0e\n\x06proofs\x18\x02 \x03(\x0c\x32\xb6\x05\n\x07Network\x12>\n\x06Gossip\x12\x1a.holdfast.v1.GossipRequest\x1a\x18.holdfast.v1.GossipReply\x12;\n\x05Offer\x12\x19.holdfast.v1.OfferRequest\x1a\x17.holdfast.v1.OfferReply\x12>\n\x06\x41nswer\x12\x1a.holdfast.v1.AnswerRequest\x1a\x18.holdfast.v1.AnswerReply\x12M\n\x0bShowReceipt\x12\x1f.holdfast.v1.ShowReceiptRequest\x1a\x1d.holdfast.v1.ShowReceiptReply\x12V\n\x0eLastCheckpoint\x12\".holdfast.v1.LastCheckpointRequest\x1a .holdfast.v1.LastCheckpointReply\x12;\n\x05\x41udit\x12\x19.holdfast.v1.AuditRequest\x1a\x17.holdfast.v1.AuditReply\x12\x41\n\x07\x43\x65rtify\x12\x1b.holdfast.v1.CertifyRequest\x1a\x19.holdfast.v1.CertifyReply\x12H\n\x07Propose\x12\x1f.holdfast.v1.SettlementProposal\x1a\x1c.holdfast.v1.SettlementReply\x12@\n\x06Totals\x12\x1a.holdfast.v1.TotalsRequest\x1a\x18.holdfast.v1.TotalsReply0\x01\x12;\n\x05Prove\x12\x19.holdfast.v1.ProveRequest\x1a\x17.holdfast.v1.ProveReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/wire/v1/network.proto\x12\x0bholdfast.v1\"]\n\rGossipRequest\x12(\n\x05known\x18\x01 \x03(\x0b\x32\x19.holdfast.v1.RecordDigest\x12\x0f\n\x07records\x18\x02 \x03(\x0c\x12\x11\n\tpush_only\x18\x03 \x01(\x08\"/\n\x0cRecordDigest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\x04\".\n\x0bGossipReply\x12\x0f\n\x07records\x18\x01 \x03(\x0c\x12\x0e\n\x06wanted\x18\x02 \x03(\x0c\"v\n\x0cOfferRequest\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x0c\x12\x0f\n\x07removed\x18\x04 \x03(\x0c\x12\r\n\x05heads\x18\x05 \x03(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x06 \x01(\x0c\"5\n\nOfferReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62\x61se_unknown\x18\x02 \x01(\x08\"\x1f\n\rAnswerRequest\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\" \n\x0b\x41nswerReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"*\n\x12ShowReceiptRequest\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\"\x12\n\x10ShowReceiptReply\"&\n\x15LastCheckpointRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\")\n\x13LastCheckpointReply\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"F\n\x0c\x41uditRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10\x63\x65rtificate_only\x18\x03 \x01(\x08\"1\n\nAuditReply\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"7\n\x0e\x43\x65rtifyRequest\x12\x14\n\x0c\x63\x65rtificates\x18\x01 \x03(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x0e\n\x0c\x43\x65rtifyReply\"\x8b\x01\n\x12SettlementProposal\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x0e\n\x06signer\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63ounted\x18\x04 \x01(\x0c\x12.\n\x06listed\x18\x05 \x03(\x0b\x32\x1e.holdfast.v1.ListedReplacement\"7\n\x11ListedReplacement\x12\x13\n\x0breplacement\x18\x01 \x01(\x0c\x12\r\n\x05\x63laim\x18\x02 \x01(\x0c\"\xbb\x01\n\x0fSettlementReply\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x0f\n\x07lacking\x18\x02 \x01(\x0c\x12,\n\x07omitted\x18\x03 \x01(\x0b\x32\x1b.holdfast.v1.CertifyRequest\x12\x15\n\rlacking_cases\x18\x04 \x03(\x0c\x12\x16\n\x0eobjected_cases\x18\x05 \x03(\x0c\x12\x0f\n\x07\x64oubted\x18\x06 \x01(\x0c\x12\x16\n\x0elacking_claims\x18\x07 \x03(\x0c\"\x1f\n\rTotalsRequest\x12\x0e\n\x06period\x18\x01 \x01(\x04\"/\n\x0bTotalsReply\x12\x0e\n\x06totals\x18\x01 \x03(\x0c\x12\x10\n\x08replaced\x18\x02 \x03(\x0c\"$\n\x10\x43laimSlotRequest\x12\x10\n\x08takeover\x18\x01 \x01(\x0c\"\x10\n\x0e\x43laimSlotReply\")\n\x0cProveRequest\x12\r\n\x05party\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\x0c\",\n\nProveReply\x12\x0e\n\x06period\x18\x01 \x01(\x04\x12\x0e\n\x06proofs\x18\x02 \x03(\x0c\"\r\n\x0bPingRequest\"\x0b\n\tPingReply\"\x1f\n\x0ePingForRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\"\x1f\n\x0cPingForReply\x12\x0f\n\x07reached\x18\x01 \x01(\x08\"/\n\x0fTellMissRequest\x12\x0c\n\x04miss\x18\x01 \x01(\x0c\x12\x0e\n\x06signer\x18\x02 \x01(\x0c\"\x0f\n\rTellMissReply\"<\n\x11TellMissedRequest\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\"\x11\n\x0fTellMissedReply\"\x1e\n\rMissesRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\"2\n\x0bMissesReply\x12\x0e\n\x06misses\x18\x01 \x03(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"\x1f\n\x0fOpenCaseRequest\x12\x0c\n\x04\x63\x61se\x18\x01 \x01(\x0c\"\x0f\n\rOpenCaseReply\"\x1c\n\x0b\x43\x61seRequest\x12\r\n\x05vault\x18\x01 \x01(\x0c\"\x19\n\tCaseReply\x12\x0c\n\x04\x66ile\x18\x01 \x01(\x0c\x32\xce\t\n\x07Network\x12>\n\x06Gossip\x12\x1a.holdfast.v1.GossipRequest\x1a\x18.holdfast.v1.GossipReply\x12;\n\x05Offer\x12\x19.holdfast.v1.OfferRequest\x1a\x17.holdfast.v1.OfferReply\x12>\n\x06\x41nswer\x12\x1a.holdfast.v1.AnswerRequest\x1a\x18.holdfast.v1.AnswerReply\x12M\n\x0bShowReceipt\x12\x1f.holdfast.v1.ShowReceiptRequest\x1a\x1d.holdfast.v1.ShowReceiptReply\x12V\n\x0eLastCheckpoint\x12\".holdfast.v1.LastCheckpointRequest\x1a .holdfast.v1.LastCheckpointReply\x12;\n\x05\x41udit\x12\x19.holdfast.v1.AuditRequest\x1a\x17.holdfast.v1.AuditReply\x12\x41\n\x07\x43\x65rtify\x12\x1b.holdfast.v1.CertifyRequest\x1a\x19.holdfast.v1.CertifyReply\x12H\n\x07Propose\x12\x1f.holdfast.v1.SettlementProposal\x1a\x1c.holdfast.v1.SettlementReply\x12@\n\x06Totals\x12\x1a.holdfast.v1.TotalsRequest\x1a\x18.holdfast.v1.TotalsReply0\x01\x12G\n\tClaimSlot\x12\x1d.holdfast.v1.ClaimSlotRequest\x1a\x1b.holdfast.v1.ClaimSlotReply\x12;\n\x05Prove\x12\x19.holdfast.v1.ProveRequest\x1a\x17.holdfast.v1.ProveReply\x12\x38\n\x04Ping\x12\x18.holdfast.v1.PingRequest\x1a\x16.holdfast.v1.PingReply\x12\x41\n\x07PingFor\x12\x1b.holdfast.v1.PingForRequest\x1a\x19.holdfast.v1.PingForReply\x12\x44\n\x08TellMiss\x12\x1c.holdfast.v1.TellMissRequest\x1a\x1a.holdfast.v1.TellMissReply\x12J\n\nTellMissed\x12\x1e.holdfast.v1.TellMissedRequest\x1a\x1c.holdfast.v1.TellMissedReply\x12>\n\x06Misses\x12\x1a.holdfast.v1.MissesRequest\x1a\x18.holdfast.v1.MissesReply\x12\x44\n\x08OpenCase\x12\x1c.holdfast.v1.OpenCaseRequest\x1a\x1a.holdfast.v1.OpenCaseReply\x12\x38\n\x04\x43\x61se\x12\x18.holdfast.v1.CaseRequest\x1a\x16.holdfast.v1.CaseReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,18 +61,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CERTIFYREQUEST']._serialized_end=806
   _globals['_CERTIFYREPLY']._serialized_start=808
   _globals['_CERTIFYREPLY']._serialized_end=822
-  _globals['_SETTLEMENTPROPOSAL']._serialized_start=824
-  _globals['_SETTLEMENTPROPOSAL']._serialized_end=915
-  _globals['_SETTLEMENTREPLY']._serialized_start=917
-  _globals['_SETTLEMENTREPLY']._serialized_end=1016
-  _globals['_TOTALSREQUEST']._serialized_start=1018
-  _globals['_TOTALSREQUEST']._serialized_end=1049
-  _globals['_TOTALSREPLY']._serialized_start=1051
-  _globals['_TOTALSREPLY']._serialized_end=1080
-  _globals['_PROVEREQUEST']._serialized_start=1082
-  _globals['_PROVEREQUEST']._serialized_end=1123
-  _globals['_PROVEREPLY']._serialized_start=1125
-  _globals['_PROVEREPLY']._serialized_end=1169
-  _globals['_NETWORK']._serialized_start=1172
-  _globals['_NETWORK']._serialized_end=1866
+  _globals['_SETTLEMENTPROPOSAL']._serialized_start=825
+  _globals['_SETTLEMENTPROPOSAL']._serialized_end=964
+  _globals['_LISTEDREPLACEMENT']._serialized_start=966
+  _globals['_LISTEDREPLACEMENT']._serialized_end=1021
+  _globals['_SETTLEMENTREPLY']._serialized_start=1024
+  _globals['_SETTLEMENTREPLY']._serialized_end=1211
+  _globals['_TOTALSREQUEST']._serialized_start=1213
+  _globals['_TOTALSREQUEST']._serialized_end=1244
+  _globals['_TOTALSREPLY']._serialized_start=1246
+  _globals['_TOTALSREPLY']._serialized_end=1293
+  _globals['_CLAIMSLOTREQUEST']._serialized_start=1295
+  _globals['_CLAIMSLOTREQUEST']._serialized_end=1331
+  _globals['_CLAIMSLOTREPLY']._serialized_start=1333
+  _globals['_CLAIMSLOTREPLY']._serialized_end=1349
+  _globals['_PROVEREQUEST']._serialized_start=1351
+  _globals['_PROVEREQUEST']._serialized_end=1392
+  _globals['_PROVEREPLY']._serialized_start=1394
+  _globals['_PROVEREPLY']._serialized_end=1438
+  _globals['_PINGREQUEST']._serialized_start=1440
+  _globals['_PINGREQUEST']._serialized_end=1453
+  _globals['_PINGREPLY']._serialized_start=1455
+  _globals['_PINGREPLY']._serialized_end=1466
+  _globals['_PINGFORREQUEST']._serialized_start=1468
+  _globals['_PINGFORREQUEST']._serialized_end=1499
+  _globals['_PINGFORREPLY']._serialized_start=1501
+  _globals['_PINGFORREPLY']._serialized_end=1532
+  _globals['_TELLMISSREQUEST']._serialized_start=1534
+  _globals['_TELLMISSREQUEST']._serialized_end=1581
+  _globals['_TELLMISSREPLY']._serialized_start=1583
+  _globals['_TELLMISSREPLY']._serialized_end=1598
+  _globals['_TELLMISSEDREQUEST']._serialized_start=1600
+  _globals['_TELLMISSEDREQUEST']._serialized_end=1660
+  _globals['_TELLMISSEDREPLY']._serialized_start=1662
+  _globals['_TELLMISSEDREPLY']._serialized_end=1679
+  _globals['_MISSESREQUEST']._serialized_start=1681
+  _globals['_MISSESREQUEST']._serialized_end=1711
+  _globals['_MISSESREPLY']._serialized_start=1713
+  _globals['_MISSESREPLY']._serialized_end=1763
+  _globals['_OPENCASEREQUEST']._serialized_start=1765
+  _globals['_OPENCASEREQUEST']._serialized_end=1796
+  _globals['_OPENCASEREPLY']._serialized_start=1798
+  _globals['_OPENCASEREPLY']._serialized_end=1813
+  _globals['_CASEREQUEST']._serialized_start=1815
+  _globals['_CASEREQUEST']._serialized_end=1843
+  _globals['_CASEREPLY']._serialized_start=1845
+  _globals['_CASEREPLY']._serialized_end=1870
+  _globals['_NETWORK']._serialized_start=1873
+  _globals['_NETWORK']._serialized_end=3103
 # @@protoc_insertion_point(module_scope)

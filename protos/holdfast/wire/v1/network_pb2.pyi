@@ -386,6 +386,7 @@ class SettlementProposal(_message.Message):
     SIGNER_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     COUNTED_FIELD_NUMBER: _builtins.int
+    LISTED_FIELD_NUMBER: _builtins.int
     statement: _builtins.bytes
     """Statement"""
     signer: _builtins.bytes
@@ -394,6 +395,8 @@ class SettlementProposal(_message.Message):
     """its BLS signature of the statement"""
     counted: _builtins.bytes
     """What the statement counts: 72-byte items vault ‖ epoch (u64) ‖ checkpoint digest."""
+    @_builtins.property
+    def listed(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListedReplacement]: ...
     def __init__(
         self,
         *,
@@ -401,14 +404,39 @@ class SettlementProposal(_message.Message):
         signer: _builtins.bytes = ...,
         signature: _builtins.bytes = ...,
         counted: _builtins.bytes = ...,
+        listed: _abc.Iterable[Global___ListedReplacement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted", b"counted", "signature", b"signature", "signer", b"signer", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted", b"counted", "listed", b"listed", "signature", b"signature", "signer", b"signer", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SettlementProposal: _TypeAlias = SettlementProposal  # noqa: Y015
+
+@_typing.final
+class ListedReplacement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLACEMENT_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    replacement: _builtins.bytes
+    """Replacement"""
+    claim: _builtins.bytes
+    """SHA-256 of the signed Takeover; empty: listed before"""
+    def __init__(
+        self,
+        *,
+        replacement: _builtins.bytes = ...,
+        claim: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "replacement", b"replacement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListedReplacement: _TypeAlias = ListedReplacement  # noqa: Y015
 
 @_typing.final
 class SettlementReply(_message.Message):
@@ -417,13 +445,29 @@ class SettlementReply(_message.Message):
     SIGNATURE_FIELD_NUMBER: _builtins.int
     LACKING_FIELD_NUMBER: _builtins.int
     OMITTED_FIELD_NUMBER: _builtins.int
+    LACKING_CASES_FIELD_NUMBER: _builtins.int
+    OBJECTED_CASES_FIELD_NUMBER: _builtins.int
+    DOUBTED_FIELD_NUMBER: _builtins.int
+    LACKING_CLAIMS_FIELD_NUMBER: _builtins.int
     signature: _builtins.bytes
     """BLS, when the member agrees"""
     lacking: _builtins.bytes
     """items of `counted` that the member has not seen: send them"""
+    doubted: _builtins.bytes
+    """Items of `counted` whose answer the member asked for and was not shown."""
     @_builtins.property
     def omitted(self) -> Global___CertifyRequest:
         """certificates that the statement wrongly leaves out"""
+
+    @_builtins.property
+    def lacking_cases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Digests of cases: those that the member has not seen, and those it will not sign."""
+
+    @_builtins.property
+    def objected_cases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def lacking_claims(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Digests of signed Takeovers that the member has not seen: send them."""
 
     def __init__(
         self,
@@ -431,10 +475,14 @@ class SettlementReply(_message.Message):
         signature: _builtins.bytes = ...,
         lacking: _builtins.bytes = ...,
         omitted: Global___CertifyRequest | None = ...,
+        lacking_cases: _abc.Iterable[_builtins.bytes] | None = ...,
+        objected_cases: _abc.Iterable[_builtins.bytes] | None = ...,
+        doubted: _builtins.bytes = ...,
+        lacking_claims: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["omitted", b"omitted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lacking", b"lacking", "omitted", b"omitted", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["doubted", b"doubted", "lacking", b"lacking", "lacking_cases", b"lacking_cases", "lacking_claims", b"lacking_claims", "objected_cases", b"objected_cases", "omitted", b"omitted", "signature", b"signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -464,22 +512,63 @@ class TotalsReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TOTALS_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def totals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """Total, in the order of the tree"""
+        """Total of a vault or a deal, in the order of the tree"""
+
+    @_builtins.property
+    def replaced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Replacement, whose leaves come last"""
 
     def __init__(
         self,
         *,
         totals: _abc.Iterable[_builtins.bytes] | None = ...,
+        replaced: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replaced", b"replaced", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TotalsReply: _TypeAlias = TotalsReply  # noqa: Y015
+
+@_typing.final
+class ClaimSlotRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKEOVER_FIELD_NUMBER: _builtins.int
+    takeover: _builtins.bytes
+    """signed Takeover"""
+    def __init__(
+        self,
+        *,
+        takeover: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["takeover", b"takeover"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimSlotRequest: _TypeAlias = ClaimSlotRequest  # noqa: Y015
+
+@_typing.final
+class ClaimSlotReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimSlotReply: _TypeAlias = ClaimSlotReply  # noqa: Y015
 
 @_typing.final
 class ProveRequest(_message.Message):
@@ -528,3 +617,268 @@ class ProveReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProveReply: _TypeAlias = ProveReply  # noqa: Y015
+
+@_typing.final
+class PingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PingRequest: _TypeAlias = PingRequest  # noqa: Y015
+
+@_typing.final
+class PingReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PingReply: _TypeAlias = PingReply  # noqa: Y015
+
+@_typing.final
+class PingForRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VAULT_FIELD_NUMBER: _builtins.int
+    vault: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        vault: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["vault", b"vault"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PingForRequest: _TypeAlias = PingForRequest  # noqa: Y015
+
+@_typing.final
+class PingForReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REACHED_FIELD_NUMBER: _builtins.int
+    reached: _builtins.bool
+    def __init__(
+        self,
+        *,
+        reached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reached", b"reached"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PingForReply: _TypeAlias = PingForReply  # noqa: Y015
+
+@_typing.final
+class TellMissRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MISS_FIELD_NUMBER: _builtins.int
+    SIGNER_FIELD_NUMBER: _builtins.int
+    miss: _builtins.bytes
+    """signed Miss"""
+    signer: _builtins.bytes
+    """VaultId"""
+    def __init__(
+        self,
+        *,
+        miss: _builtins.bytes = ...,
+        signer: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["miss", b"miss", "signer", b"signer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TellMissRequest: _TypeAlias = TellMissRequest  # noqa: Y015
+
+@_typing.final
+class TellMissReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TellMissReply: _TypeAlias = TellMissReply  # noqa: Y015
+
+@_typing.final
+class TellMissedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    certificate: _builtins.bytes
+    """MissCertificate"""
+    checkpoint: _builtins.bytes
+    """the newest Checkpoint known of the vault, signed, or empty"""
+    def __init__(
+        self,
+        *,
+        certificate: _builtins.bytes = ...,
+        checkpoint: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "checkpoint", b"checkpoint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TellMissedRequest: _TypeAlias = TellMissedRequest  # noqa: Y015
+
+@_typing.final
+class TellMissedReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TellMissedReply: _TypeAlias = TellMissedReply  # noqa: Y015
+
+@_typing.final
+class MissesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VAULT_FIELD_NUMBER: _builtins.int
+    vault: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        vault: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["vault", b"vault"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissesRequest: _TypeAlias = MissesRequest  # noqa: Y015
+
+@_typing.final
+class MissesReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MISSES_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    certificate: _builtins.bytes
+    """the newest StorageCertificate known, or empty"""
+    @_builtins.property
+    def misses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """MissCertificate, ascending by epoch"""
+
+    def __init__(
+        self,
+        *,
+        misses: _abc.Iterable[_builtins.bytes] | None = ...,
+        certificate: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "misses", b"misses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissesReply: _TypeAlias = MissesReply  # noqa: Y015
+
+@_typing.final
+class OpenCaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_FIELD_NUMBER: _builtins.int
+    case: _builtins.bytes
+    """Case"""
+    def __init__(
+        self,
+        *,
+        case: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case", b"case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenCaseRequest: _TypeAlias = OpenCaseRequest  # noqa: Y015
+
+@_typing.final
+class OpenCaseReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenCaseReply: _TypeAlias = OpenCaseReply  # noqa: Y015
+
+@_typing.final
+class CaseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VAULT_FIELD_NUMBER: _builtins.int
+    vault: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        vault: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["vault", b"vault"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseRequest: _TypeAlias = CaseRequest  # noqa: Y015
+
+@_typing.final
+class CaseReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    file: _builtins.bytes
+    """CaseFile"""
+    def __init__(
+        self,
+        *,
+        file: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseReply: _TypeAlias = CaseReply  # noqa: Y015

@@ -79,10 +79,50 @@ class NetworkStub:
                 request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TotalsRequest.SerializeToString,
                 response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TotalsReply.FromString,
                 _registered_method=True)
+        self.ClaimSlot = channel.unary_unary(
+                '/holdfast.v1.Network/ClaimSlot',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ClaimSlotRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ClaimSlotReply.FromString,
+                _registered_method=True)
         self.Prove = channel.unary_unary(
                 '/holdfast.v1.Network/Prove',
                 request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ProveRequest.SerializeToString,
                 response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ProveReply.FromString,
+                _registered_method=True)
+        self.Ping = channel.unary_unary(
+                '/holdfast.v1.Network/Ping',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingReply.FromString,
+                _registered_method=True)
+        self.PingFor = channel.unary_unary(
+                '/holdfast.v1.Network/PingFor',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingForRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingForReply.FromString,
+                _registered_method=True)
+        self.TellMiss = channel.unary_unary(
+                '/holdfast.v1.Network/TellMiss',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissReply.FromString,
+                _registered_method=True)
+        self.TellMissed = channel.unary_unary(
+                '/holdfast.v1.Network/TellMissed',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissedRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissedReply.FromString,
+                _registered_method=True)
+        self.Misses = channel.unary_unary(
+                '/holdfast.v1.Network/Misses',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.MissesRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.MissesReply.FromString,
+                _registered_method=True)
+        self.OpenCase = channel.unary_unary(
+                '/holdfast.v1.Network/OpenCase',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.OpenCaseRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.OpenCaseReply.FromString,
+                _registered_method=True)
+        self.Case = channel.unary_unary(
+                '/holdfast.v1.Network/Case',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.CaseRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.CaseReply.FromString,
                 _registered_method=True)
 
 
@@ -153,8 +193,64 @@ class NetworkServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClaimSlot(self, request, context):
+        """Hands a claim to an open slot to a member of the committee.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Prove(self, request, context):
         """One total of the newest settlement with its proof, or the proof of its absence.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Ping(self, request, context):
+        """Says that this vault is alive; asked only when an answer did not come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PingFor(self, request, context):
+        """Pings another vault on the caller's behalf.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TellMiss(self, request, context):
+        """Tells a fellow neighbour that a vault's epoch was missed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TellMissed(self, request, context):
+        """Spreads the certificate of a missed epoch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Misses(self, request, context):
+        """What is known here of a vault's missed epochs, and its newest certificate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenCase(self, request, context):
+        """Brings a case to a member of the committee that judges it, or to the accused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Case(self, request, context):
+        """The newest case against a vault that is known here, as one portable file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,10 +304,50 @@ def add_NetworkServicer_to_server(servicer, server):
                     request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TotalsRequest.FromString,
                     response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TotalsReply.SerializeToString,
             ),
+            'ClaimSlot': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimSlot,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ClaimSlotRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ClaimSlotReply.SerializeToString,
+            ),
             'Prove': grpc.unary_unary_rpc_method_handler(
                     servicer.Prove,
                     request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ProveRequest.FromString,
                     response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.ProveReply.SerializeToString,
+            ),
+            'Ping': grpc.unary_unary_rpc_method_handler(
+                    servicer.Ping,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingReply.SerializeToString,
+            ),
+            'PingFor': grpc.unary_unary_rpc_method_handler(
+                    servicer.PingFor,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingForRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.PingForReply.SerializeToString,
+            ),
+            'TellMiss': grpc.unary_unary_rpc_method_handler(
+                    servicer.TellMiss,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissReply.SerializeToString,
+            ),
+            'TellMissed': grpc.unary_unary_rpc_method_handler(
+                    servicer.TellMissed,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissedRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissedReply.SerializeToString,
+            ),
+            'Misses': grpc.unary_unary_rpc_method_handler(
+                    servicer.Misses,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.MissesRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.MissesReply.SerializeToString,
+            ),
+            'OpenCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenCase,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.OpenCaseRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.OpenCaseReply.SerializeToString,
+            ),
+            'Case': grpc.unary_unary_rpc_method_handler(
+                    servicer.Case,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_network__pb2.CaseRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_network__pb2.CaseReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -468,6 +604,33 @@ class Network:
             _registered_method=True)
 
     @staticmethod
+    def ClaimSlot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/ClaimSlot',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.ClaimSlotRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.ClaimSlotReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Prove(request,
             target,
             options=(),
@@ -484,6 +647,195 @@ class Network:
             '/holdfast.v1.Network/Prove',
             holdfast_dot_wire_dot_v1_dot_network__pb2.ProveRequest.SerializeToString,
             holdfast_dot_wire_dot_v1_dot_network__pb2.ProveReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Ping(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/Ping',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.PingRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.PingReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PingFor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/PingFor',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.PingForRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.PingForReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TellMiss(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/TellMiss',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TellMissed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/TellMissed',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissedRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.TellMissedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Misses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/Misses',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.MissesRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.MissesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/OpenCase',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.OpenCaseRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.OpenCaseReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Case(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Network/Case',
+            holdfast_dot_wire_dot_v1_dot_network__pb2.CaseRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_network__pb2.CaseReply.FromString,
             options,
             channel_credentials,
             insecure,

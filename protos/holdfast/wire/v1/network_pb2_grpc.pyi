@@ -55,8 +55,24 @@ class NetworkStub:
     """Asks a member of the committee to sign a settlement's statement."""
     Totals: _grpc.UnaryStreamMultiCallable[_network_pb2.TotalsRequest, _network_pb2.TotalsReply]
     """All totals of a settlement, page by page."""
+    ClaimSlot: _grpc.UnaryUnaryMultiCallable[_network_pb2.ClaimSlotRequest, _network_pb2.ClaimSlotReply]
+    """Hands a claim to an open slot to a member of the committee."""
     Prove: _grpc.UnaryUnaryMultiCallable[_network_pb2.ProveRequest, _network_pb2.ProveReply]
     """One total of the newest settlement with its proof, or the proof of its absence."""
+    Ping: _grpc.UnaryUnaryMultiCallable[_network_pb2.PingRequest, _network_pb2.PingReply]
+    """Says that this vault is alive; asked only when an answer did not come."""
+    PingFor: _grpc.UnaryUnaryMultiCallable[_network_pb2.PingForRequest, _network_pb2.PingForReply]
+    """Pings another vault on the caller's behalf."""
+    TellMiss: _grpc.UnaryUnaryMultiCallable[_network_pb2.TellMissRequest, _network_pb2.TellMissReply]
+    """Tells a fellow neighbour that a vault's epoch was missed."""
+    TellMissed: _grpc.UnaryUnaryMultiCallable[_network_pb2.TellMissedRequest, _network_pb2.TellMissedReply]
+    """Spreads the certificate of a missed epoch."""
+    Misses: _grpc.UnaryUnaryMultiCallable[_network_pb2.MissesRequest, _network_pb2.MissesReply]
+    """What is known here of a vault's missed epochs, and its newest certificate."""
+    OpenCase: _grpc.UnaryUnaryMultiCallable[_network_pb2.OpenCaseRequest, _network_pb2.OpenCaseReply]
+    """Brings a case to a member of the committee that judges it, or to the accused."""
+    Case: _grpc.UnaryUnaryMultiCallable[_network_pb2.CaseRequest, _network_pb2.CaseReply]
+    """The newest case against a vault that is known here, as one portable file."""
 
 @_typing.type_check_only
 class NetworkAsyncStub(NetworkStub):
@@ -81,8 +97,24 @@ class NetworkAsyncStub(NetworkStub):
     """Asks a member of the committee to sign a settlement's statement."""
     Totals: _aio.UnaryStreamMultiCallable[_network_pb2.TotalsRequest, _network_pb2.TotalsReply]  # type: ignore[assignment]
     """All totals of a settlement, page by page."""
+    ClaimSlot: _aio.UnaryUnaryMultiCallable[_network_pb2.ClaimSlotRequest, _network_pb2.ClaimSlotReply]  # type: ignore[assignment]
+    """Hands a claim to an open slot to a member of the committee."""
     Prove: _aio.UnaryUnaryMultiCallable[_network_pb2.ProveRequest, _network_pb2.ProveReply]  # type: ignore[assignment]
     """One total of the newest settlement with its proof, or the proof of its absence."""
+    Ping: _aio.UnaryUnaryMultiCallable[_network_pb2.PingRequest, _network_pb2.PingReply]  # type: ignore[assignment]
+    """Says that this vault is alive; asked only when an answer did not come."""
+    PingFor: _aio.UnaryUnaryMultiCallable[_network_pb2.PingForRequest, _network_pb2.PingForReply]  # type: ignore[assignment]
+    """Pings another vault on the caller's behalf."""
+    TellMiss: _aio.UnaryUnaryMultiCallable[_network_pb2.TellMissRequest, _network_pb2.TellMissReply]  # type: ignore[assignment]
+    """Tells a fellow neighbour that a vault's epoch was missed."""
+    TellMissed: _aio.UnaryUnaryMultiCallable[_network_pb2.TellMissedRequest, _network_pb2.TellMissedReply]  # type: ignore[assignment]
+    """Spreads the certificate of a missed epoch."""
+    Misses: _aio.UnaryUnaryMultiCallable[_network_pb2.MissesRequest, _network_pb2.MissesReply]  # type: ignore[assignment]
+    """What is known here of a vault's missed epochs, and its newest certificate."""
+    OpenCase: _aio.UnaryUnaryMultiCallable[_network_pb2.OpenCaseRequest, _network_pb2.OpenCaseReply]  # type: ignore[assignment]
+    """Brings a case to a member of the committee that judges it, or to the accused."""
+    Case: _aio.UnaryUnaryMultiCallable[_network_pb2.CaseRequest, _network_pb2.CaseReply]  # type: ignore[assignment]
+    """The newest case against a vault that is known here, as one portable file."""
 
 class NetworkServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -160,11 +192,75 @@ class NetworkServicer(metaclass=_abc_1.ABCMeta):
         """All totals of a settlement, page by page."""
 
     @_abc_1.abstractmethod
+    def ClaimSlot(
+        self,
+        request: _network_pb2.ClaimSlotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.ClaimSlotReply, _abc.Awaitable[_network_pb2.ClaimSlotReply]]:
+        """Hands a claim to an open slot to a member of the committee."""
+
+    @_abc_1.abstractmethod
     def Prove(
         self,
         request: _network_pb2.ProveRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_network_pb2.ProveReply, _abc.Awaitable[_network_pb2.ProveReply]]:
         """One total of the newest settlement with its proof, or the proof of its absence."""
+
+    @_abc_1.abstractmethod
+    def Ping(
+        self,
+        request: _network_pb2.PingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.PingReply, _abc.Awaitable[_network_pb2.PingReply]]:
+        """Says that this vault is alive; asked only when an answer did not come."""
+
+    @_abc_1.abstractmethod
+    def PingFor(
+        self,
+        request: _network_pb2.PingForRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.PingForReply, _abc.Awaitable[_network_pb2.PingForReply]]:
+        """Pings another vault on the caller's behalf."""
+
+    @_abc_1.abstractmethod
+    def TellMiss(
+        self,
+        request: _network_pb2.TellMissRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.TellMissReply, _abc.Awaitable[_network_pb2.TellMissReply]]:
+        """Tells a fellow neighbour that a vault's epoch was missed."""
+
+    @_abc_1.abstractmethod
+    def TellMissed(
+        self,
+        request: _network_pb2.TellMissedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.TellMissedReply, _abc.Awaitable[_network_pb2.TellMissedReply]]:
+        """Spreads the certificate of a missed epoch."""
+
+    @_abc_1.abstractmethod
+    def Misses(
+        self,
+        request: _network_pb2.MissesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.MissesReply, _abc.Awaitable[_network_pb2.MissesReply]]:
+        """What is known here of a vault's missed epochs, and its newest certificate."""
+
+    @_abc_1.abstractmethod
+    def OpenCase(
+        self,
+        request: _network_pb2.OpenCaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.OpenCaseReply, _abc.Awaitable[_network_pb2.OpenCaseReply]]:
+        """Brings a case to a member of the committee that judges it, or to the accused."""
+
+    @_abc_1.abstractmethod
+    def Case(
+        self,
+        request: _network_pb2.CaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.CaseReply, _abc.Awaitable[_network_pb2.CaseReply]]:
+        """The newest case against a vault that is known here, as one portable file."""
 
 def add_NetworkServicer_to_server(servicer: NetworkServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

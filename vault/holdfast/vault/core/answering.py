@@ -113,7 +113,7 @@ class Answering:
             return effects + self._begin(now)
         if self._stage is not Stage.ENDED and now >= self._deadline:
             return effects + self._run_out()
-        if self._stage is Stage.COLLECTING:
+        if self._stage is Stage.COLLECTING or self._is_telling(now):
             return effects + self._submit(now)
         return effects
 
@@ -145,9 +145,11 @@ class Answering:
 
     def voted(self, peer: VaultId, request: SubmitAnswer, reply: Voted) -> list[Effect]:
         """Count a neighbour's vote; a majority makes the certificate."""
-        if self._stage is not Stage.COLLECTING or not self._is_current(request):
+        if self._answer is None or not self._is_current(request):
             return []
         self._outbox.settle(peer)
+        if self._stage is Stage.ENDED:
+            return []
         if not self._holds(peer, reply.signature):
             fields = {"peer": peer.hex(), "epoch": self._epoch}
             return [Log("a neighbour sent a wrong vote", fields, warning=True)]
@@ -166,7 +168,7 @@ class Answering:
         reason: str,
     ) -> list[Effect]:
         """Send the answer again later, unless the neighbour refused it for good."""
-        if self._stage is not Stage.COLLECTING or not self._is_current(request):
+        if self._answer is None or not self._is_current(request):
             return []
         self._refusals[reason] = self._refusals.get(reason, 0) + 1
         if kind is None or kind.passing:
@@ -259,7 +261,8 @@ class Answering:
         self.audits[self._epoch] = audit
         while len(self.audits) > AUDITS_MAX:
             del self.audits[min(self.audits)]
-        self._answer = None
+        if outcome is not Outcome.CERTIFIED:
+            self._answer = None
         return Save(audit)
 
     def _turn(self, epoch: int) -> None:
@@ -268,6 +271,13 @@ class Answering:
         self._outbox = Outbox((), 1.0)
         # A restart within an epoch that is decided already does not repeat it.
         self._stage = Stage.ENDED if epoch in self.audits else Stage.WAITING
+
+    def _is_telling(self, now: float) -> bool:
+        """Return whether neighbours are left to whom the certified answer goes.
+
+        Who never saw it would have to take the epoch for missed.
+        """
+        return self._answer is not None and now < self._deadline
 
     def _wake(self) -> list[Effect]:
         due = self._outbox.next_due()

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from holdfast.ledger.core.replacing import with_replacements
 from holdfast.protocol.earnings import summed
-from holdfast.protocol.settlement import Statement, Totals
-from holdfast.protocol.units import Digest
+from holdfast.protocol.settlement import Ejection, Statement, Totals
+from holdfast.protocol.units import Digest, Grains
 from holdfast.vault.core.effects import Effect, Save
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.proof_store import Proof, ProofStore
+from holdfast.vault.core.takeover_book import TakeoverBook
+from holdfast.vault.core.takeover_messages import Listed
 from holdfast.vault.core.totals_book import ProvenTotals, TotalsBook
 
 CANDIDATES_MAX: Final = 16
@@ -21,6 +24,7 @@ class Books:
         self._me = me
         self.proofs = proofs
         self.settled = settled
+        self.takeovers = TakeoverBook(me)
         self._candidates: dict[Digest, Totals] = {}
 
     def period_due(self, now: float) -> int:
@@ -49,14 +53,26 @@ class Books:
         first, end = self.open_epochs(period)
         return self.proofs.between(first, end)
 
-    def state(self, period: int, counted: Iterable[Proof]) -> Statement | None:
+    def state(
+        self,
+        period: int,
+        counted: Iterable[Proof],
+        ejections: tuple[Ejection, ...] = (),
+        listed: tuple[Listed, ...] = (),
+    ) -> Statement | None:
         """Return the statement that counts these proofs; None without a base."""
         base = self.base()
         if base is None:
             return None
         proved = [proof.proved for proof in counted]
-        totals = summed(base.totals, proved, self._me.ledger.deal, self._me.params)
-        return self._stated(period, totals)
+        ledger = self._me.ledger
+        totals = summed(base.totals, proved, ledger.deal, self._me.params)
+        carried = [one.replacement for one in listed if one.claim is None]
+        rebuilt, slashed = self.takeovers.rebuilt(listed), self._slashed(ejections)
+        totals = with_replacements(
+            totals, base.totals, carried, rebuilt, ledger, slashed
+        )
+        return self._stated(period, totals, ejections)
 
     def adopt(self) -> list[Effect]:
         """Keep the totals of the newest settlement, if we computed them."""
@@ -79,7 +95,14 @@ class Books:
         first, _ = self.open_epochs(self._me.ledger.settled_period)
         self.proofs.drop_before(first)
 
-    def _stated(self, period: int, totals: Totals) -> Statement:
+    def _slashed(self, ejections: tuple[Ejection, ...]) -> Grains:
+        """Return what the ledger will take of these vaults' stakes."""
+        rows = ((self._me.ledger.row(one.vault), one.slashed) for one in ejections)
+        return sum(min(row.stake, slashed) for row, slashed in rows if row)
+
+    def _stated(
+        self, period: int, totals: Totals, ejections: tuple[Ejection, ...]
+    ) -> Statement:
         proven = ProvenTotals(period, totals)
         self._candidates[proven.root] = totals
         while len(self._candidates) > CANDIDATES_MAX:
@@ -91,6 +114,7 @@ class Books:
             len(proven.leaves),
             sum(totals.earned.values()),
             sum(totals.spent.values()),
+            ejections,
         )
 
 

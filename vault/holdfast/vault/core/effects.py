@@ -95,6 +95,23 @@ class CheckAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeAnswer:
+    """Judge an answer that the court was shown, and report `AnswerJudged`."""
+
+    answer: Signed[Answer]
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAudit:
+    """Answer what was asked under `token` with a kept answer, or refuse it."""
+
+    token: int
+    vault: VaultId
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeepAnswer:
     """Keep an answer for auditors; nothing waits for it."""
 
@@ -171,6 +188,8 @@ Effect = (
     | ReadLeaves
     | SealAnswer
     | CheckAnswer
+    | JudgeAnswer
+    | ShowAudit
     | KeepAnswer
     | LetGo
     | RebuildMissing

@@ -113,6 +113,15 @@ class AnswerChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerJudged:
+    """An answer that the court was shown was judged; `fault` says what is wrong."""
+
+    now: float
+    answer: Signed[Answer]
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MissingRebuilt:
     """An attempt to rebuild one deal's missing shards ended."""
 
@@ -172,6 +181,7 @@ Event = (
     | LeavesRead
     | AnswerSealed
     | AnswerChecked
+    | AnswerJudged
     | MissingRebuilt
     | TakenOver
     | DealsFound

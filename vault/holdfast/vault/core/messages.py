@@ -14,6 +14,9 @@ from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.settlement import Statement, TotalProof, Totals
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import DealId, Digest, VaultId
+from holdfast.vault.core.fault_messages import FaultReply, FaultRequest
+from holdfast.vault.core.takeover_messages import ClaimSlot as ClaimSlot  # noqa: PLC0414 # one of the messages
+from holdfast.vault.core.takeover_messages import Listed as Listed  # noqa: PLC0414
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +125,30 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class ProposeSettlement:
-    """A statement, its proposer's BLS signature, and what the statement counts."""
+    """A statement, its proposer's BLS signature, and what it counts and lists."""
 
     statement: Statement
     signer: VaultId
     signature: bytes
     counted: tuple[Counted, ...]
+    listed: tuple[Listed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SettlementReply:
-    """A member's BLS signature, or what keeps it from signing."""
+    """A member's BLS signature, or what keeps it from signing.
+
+    Cases are named by digest: those it has not seen, and those it will not sign.
+    The answers of `doubted` certificates it asked for and was not shown.
+    """
 
     signature: bytes | None = None
     lacking: tuple[Counted, ...] = ()
     omitted: Certify | None = None
+    lacking_cases: tuple[Digest, ...] = ()
+    objected_cases: tuple[Digest, ...] = ()
+    doubted: tuple[Counted, ...] = ()
+    lacking_claims: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +192,8 @@ Request = (
     | ProposeSettlement
     | AskTotals
     | AskProof
+    | FaultRequest
+    | ClaimSlot
 )
 Reply = (
     GossipReply
@@ -191,4 +205,5 @@ Reply = (
     | SettlementReply
     | TotalsOf
     | Proven
+    | FaultReply
 )

@@ -6,12 +6,13 @@ out. It opens nothing, reads no clock and rolls no dice.
 
 from typing import assert_never
 
-from holdfast.ledger.core.operations import Claim, Settle, Withdraw
+from holdfast.ledger.core.operations import Claim, Replace, Settle, Withdraw
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.repair import SignedSiblingRequest
+from holdfast.protocol.settlement import REPLACEMENT_LEAF
 from holdfast.protocol.takeover import SignedTakeoverRequest
 from holdfast.protocol.units import Grains, VaultId
-from holdfast.vault.core import events, messages
+from holdfast.vault.core import events, fault_messages, messages
 from holdfast.vault.core.answering import Answering
 from holdfast.vault.core.books import Books
 from holdfast.vault.core.checkpointing import Checkpointing
@@ -19,6 +20,7 @@ from holdfast.vault.core.claiming import Claiming
 from holdfast.vault.core.effects import Effect, Save, WakeAt
 from holdfast.vault.core.events import Event, Replied, Unanswered
 from holdfast.vault.core.gossip import Gossiping
+from holdfast.vault.core.justice import Justice
 from holdfast.vault.core.leaving import Leaving
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.proof_store import ProofStore
@@ -28,6 +30,7 @@ from holdfast.vault.core.rebuilding import Rebuilding
 from holdfast.vault.core.saved import CertificateKept, Restored
 from holdfast.vault.core.settling import Settling
 from holdfast.vault.core.sibling_check import check_sibling
+from holdfast.vault.core.slot_claiming import SlotClaiming
 from holdfast.vault.core.takeover_check import TakeoverLeave, check_takeover
 from holdfast.vault.core.taking_over import TakingOver
 from holdfast.vault.core.totals_book import TotalsBook
@@ -51,12 +54,14 @@ class Node:
         self.checkpoints = Checkpointing(me, restored)
         self.answering = Answering(me, self.checkpoints, restored)
         self.watching = Watching(me, restored)
+        self.justice = Justice(me, self.watching, restored)
         self.rebuilding = Rebuilding(me, self.answering)
         self.taking_over = TakingOver(me, self.watching.deadline_known)
         self.pushing = Pushing(me, self.proofs)
-        self.settling = Settling(me, self.books)
-        self.proposing = Proposing(me, self.books)
+        self.settling = Settling(me, self.books, self.justice.judging)
+        self.proposing = Proposing(me, self.books, self.justice.judging)
         self.claiming = Claiming(me, self.books, claim_grains)
+        self.slot_claiming = SlotClaiming(me, self.books, self.taking_over)
         self.leaving = Leaving(me)
         self.gossip = Gossiping(me, seeds, restored)
 
@@ -102,6 +107,8 @@ class Node:
                 return self.answering.sealed(event)
             case events.AnswerChecked():
                 return self.watching.checked(event)
+            case events.AnswerJudged():
+                return self.justice.judged(event)
             case events.MissingRebuilt():
                 return self.rebuilding.rebuilt(event)
             case events.TakenOver():
@@ -123,12 +130,14 @@ class Node:
             *self.watching.step(now),
             *self.checkpoints.step(now),
             *self.answering.step(now),
+            *self.justice.step(now),
             *self.rebuilding.step(now),
             *self.taking_over.step(now),
             *self.settling.step(now),
             *self.pushing.step(now),
             *self.proposing.step(now),
             *self.claiming.step(now),
+            *self.slot_claiming.step(now),
             *self.leaving.step(now),
         ]
 
@@ -148,16 +157,25 @@ class Node:
                 if self.settling.has_signed(event.request):
                     self.proposing.signed_for_another(event.now)
                 return effects
-            case messages.Certify() | messages.AskTotals() | messages.AskProof():
+            case (
+                messages.Certify()
+                | messages.AskTotals()
+                | messages.AskProof()
+                | messages.ClaimSlot()
+            ):
                 return self.settling.asked(event)
             case _:
-                assert_never(event.request)
+                return self.justice.asked(event, event.request)
 
-    def _replied(self, event: Replied) -> list[Effect]:
+    def _replied(  # noqa: C901, PLR0912 # one line for each kind of reply
+        self, event: Replied
+    ) -> list[Effect]:
         now, request, reply = event.now, event.request, event.reply
         if isinstance(reply, messages.GossipReply):
             return self.gossip.replied(event.peer, reply, now)
         peer = _vault(event.peer)
+        if (effects := self.justice.replied(event)) is not None:
+            return effects
         match request, reply:
             case messages.OfferCheckpoint(), _:
                 return self.checkpoints.acknowledged(now, peer, request, reply)
@@ -169,20 +187,32 @@ class Node:
                 if self.pushing.is_ours(request):
                     return self.pushing.taken(peer)
                 return self.proposing.handed_over(now, peer)
+            case fault_messages.OpenCase(), messages.Noted():
+                return self.proposing.handed_over(now, peer)
+            case messages.ClaimSlot(), messages.Noted():
+                if self.slot_claiming.is_ours(request):
+                    return self.slot_claiming.taken(peer, request)
+                return self.proposing.handed_over(now, peer)
             case messages.ProposeSettlement(), messages.SettlementReply():
                 return self.proposing.replied(now, peer, request, reply)
             case messages.AskTotals(), messages.TotalsOf():
                 return self.settling.fetched(peer, reply)
             case messages.AskProof(), messages.Proven():
+                if request.party == REPLACEMENT_LEAF:
+                    return self.slot_claiming.proven(now, peer, request, reply)
                 return self.claiming.proven(peer, reply)
             case _:
                 return []
 
-    def _unanswered(self, event: Unanswered) -> list[Effect]:
+    def _unanswered(  # noqa: C901, PLR0912 # one line for each kind of request
+        self, event: Unanswered
+    ) -> list[Effect]:
         now, request = event.now, event.request
         if isinstance(request, messages.Gossip):
             return []
         peer, kind, reason = _vault(event.peer), event.kind, event.reason
+        if (effects := self.justice.unanswered(event)) is not None:
+            return effects
         match request:
             case messages.OfferCheckpoint():
                 return self.checkpoints.refused(now, peer, kind, reason)
@@ -196,12 +226,18 @@ class Node:
                 return self.proposing.refused(now, peer, kind, reason)
             case messages.AskTotals():
                 return self.settling.unfetched(now, peer)
+            case messages.AskProof() if request.party == REPLACEMENT_LEAF:
+                return self.slot_claiming.unproven(now, peer, request)
             case messages.AskProof():
                 return self.claiming.unproven(now, peer)
-            case messages.ShowReceipt():
-                return []
+            case messages.ClaimSlot() if self.slot_claiming.is_ours(request):
+                return self.slot_claiming.refused(now, peer, request, kind)
+            case messages.ClaimSlot():
+                return self.proposing.refused(now, peer, kind, reason)
+            case fault_messages.OpenCase():
+                return self.proposing.refused(now, peer, kind, reason)
             case _:
-                assert_never(request)
+                return []
 
     def _ended(self, event: events.OperationEnded) -> list[Effect]:
         match event.operation:
@@ -209,6 +245,8 @@ class Node:
                 return self.proposing.ended(event)
             case Claim():
                 return self.claiming.ended(event)
+            case Replace():
+                return self.slot_claiming.ended(event)
             case Withdraw():
                 return self.leaving.ended(event)
             case _:

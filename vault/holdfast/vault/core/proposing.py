@@ -12,13 +12,17 @@ from holdfast.ledger.core.operations import Settle
 from holdfast.protocol import bls
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.placement import majority
-from holdfast.protocol.settlement import Certificate, signers_bitmap
-from holdfast.protocol.units import VaultId
+from holdfast.protocol.settlement import EJECTIONS_MAX, Certificate, signers_bitmap
+from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.books import Books
 from holdfast.vault.core.effects import Call, Effect, Log, Save, Submit, WakeAt
 from holdfast.vault.core.events import OperationEnded
+from holdfast.vault.core.fault_messages import OpenCase
+from holdfast.vault.core.judging import Judging
 from holdfast.vault.core.messages import (
     Certify,
+    ClaimSlot,
+    Listed,
     ProposeSettlement,
     SettlementReply,
 )
@@ -44,14 +48,18 @@ class Round:
     certificate: Certificate | None = None
     submit_at: float = _NEVER
     tries: int = 0
+    began: float = 0.0
+    objections: dict[Digest, set[VaultId]] = field(default_factory=dict)
 
 
 class Proposing:
     """The machine of our turn as proposer."""
 
-    def __init__(self, me: Myself, books: Books) -> None:
+    def __init__(self, me: Myself, books: Books, judging: Judging) -> None:
         self._me = me
         self._books = books
+        self._judging = judging
+        self._dropped: set[Digest] = set()
         self._period = -1
         self._rounds = 0
         self._round: Round | None = None
@@ -63,6 +71,7 @@ class Proposing:
         if due > self._period:
             self._period, self._rounds, self._round = due, 0, None
             self._deferred_until = 0.0
+            self._dropped = set()
         members = self._me.ledger.committee(due + 1)
         if due < 0 or self._books.is_settled(due) or self._me.id not in members:
             self._round = None
@@ -72,8 +81,13 @@ class Proposing:
         turn = max(start, self._deferred_until)
         if now < turn:
             return [WakeAt(turn)]
+        patience = turn + self._me.params.epoch_seconds / 2
+        if self._round is None and self._judging.in_session() and now < patience:
+            return [WakeAt(patience)]
         if self._round is None:
             return self._begin(now, members)
+        if self._is_stuck(now, self._round):
+            return self._drop_objected(now, self._round)
         return self._ask(now)
 
     def signed_for_another(self, now: float) -> None:
@@ -100,6 +114,12 @@ class Proposing:
             return self._try_submit()
         if reply.lacking:
             return self._send_lacking(peer, reply)
+        if reply.lacking_claims:
+            return self._send_claims(now, peer, reply)
+        if reply.lacking_cases:
+            return self._send_cases(now, peer, reply)
+        if reply.objected_cases:
+            return self._note_objections(now, peer, reply)
         if reply.omitted is not None:
             return self._take_omitted(now, peer, reply.omitted)
         running.outbox.settle(peer)
@@ -144,7 +164,14 @@ class Proposing:
         if self._rounds >= ROUNDS_MAX:
             return []
         counted = self._books.due_proofs(self._period)
-        statement = self._books.state(self._period, counted)
+        named = [(proof.name.vault, proof.name.epoch) for proof in counted]
+        ejections = tuple(
+            ejection
+            for ejection in self._judging.verdicts(now, named)
+            if ejection.case_digest not in self._dropped
+        )
+        listed = self._listing(now)
+        statement = self._books.state(self._period, counted, ejections, listed)
         if statement is None:
             return []
         self._rounds += 1
@@ -154,10 +181,12 @@ class Proposing:
             self._me.id,
             signature,
             tuple(sorted(proof.name for proof in counted)),
+            listed,
         )
         others = [member for member in members if member != self._me.id]
         outbox = Outbox(others, retry_seconds(self._me.params))
         self._round = Round(proposal, members, outbox, {self._me.id: signature})
+        self._round.began = now
         return [*self._try_submit(), *self._ask(now)]
 
     def _ask(self, now: float) -> list[Effect]:
@@ -175,6 +204,64 @@ class Proposing:
     def _wake(self) -> list[Effect]:
         due = self._round.outbox.next_due() if self._round else None
         return [] if due is None else [WakeAt(due)]
+
+    def _listing(self, now: float) -> tuple[Listed, ...]:
+        base, epoch = self._books.base(), self._me.epoch_at(now)
+        return self._books.takeovers.listing(base.totals, epoch) if base else ()
+
+    def _send_claims(
+        self, now: float, peer: VaultId, reply: SettlementReply
+    ) -> list[Effect]:
+        """Bring a member the claims that it has not seen; it is asked again then."""
+        found = map(self._books.takeovers.get, reply.lacking_claims[:EXCHANGED_MAX])
+        seconds = call_seconds(self._me.params)
+        calls = [Call(peer, ClaimSlot(claim), seconds) for claim in found if claim]
+        if calls:
+            return [*calls]
+        return self.refused(now, peer, Refusal.DENIED, "it lacks no claim of ours")
+
+    def _send_cases(
+        self, now: float, peer: VaultId, reply: SettlementReply
+    ) -> list[Effect]:
+        """Bring a member the cases that it has not seen; it is asked again then."""
+        named = reply.lacking_cases[:EJECTIONS_MAX]
+        cases = [self._judging.case(digest) for digest in named]
+        seconds = call_seconds(self._me.params)
+        calls = [Call(peer, OpenCase(case), seconds) for case in cases if case]
+        if calls:
+            return [*calls]
+        return self.refused(now, peer, Refusal.DENIED, "it lacks no case of ours")
+
+    def _note_objections(
+        self, now: float, peer: VaultId, reply: SettlementReply
+    ) -> list[Effect]:
+        """Remember who will not sign which case; without a majority, drop it."""
+        running = self._round
+        assert running
+        running.outbox.settle(peer)
+        named = {e.case_digest for e in running.proposal.statement.ejections}
+        for digest in set(reply.objected_cases) & named:
+            running.objections.setdefault(digest, set()).add(peer)
+        if self._is_stuck(now, running):
+            return self._drop_objected(now, running)
+        return [WakeAt(running.began + self._me.params.epoch_seconds / 2)]
+
+    def _is_stuck(self, now: float, running: Round) -> bool:
+        """Return whether objections keep the statement from its majority."""
+        if running.certificate is not None or not running.objections:
+            return False
+        against = set().union(*running.objections.values())
+        needed = majority(len(running.members))
+        lost = len(running.members) - len(against) < needed
+        return lost or now >= running.began + self._me.params.epoch_seconds / 2
+
+    def _drop_objected(self, now: float, running: Round) -> list[Effect]:
+        """Begin anew without the case that most members object to."""
+        objections = running.objections
+        worst = max(objections, key=lambda digest: (len(objections[digest]), digest))
+        self._dropped.add(worst)
+        self._round = None
+        return self._begin(now, running.members)
 
     def _send_lacking(self, peer: VaultId, reply: SettlementReply) -> list[Effect]:
         found = (self._books.proofs.get(name) for name in reply.lacking)

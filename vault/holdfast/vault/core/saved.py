@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from holdfast.protocol.answer import Answer
+from holdfast.protocol.cases import Case
 from holdfast.protocol.checkpoint import (
     Entries,
     SignedCheckpoint,
     StandingCheckpoint,
     StorageCertificate,
 )
+from holdfast.protocol.faults import Miss, MissCertificate
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.settlement import Certificate, Totals
+from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.declared import Declared, Stood
 
@@ -92,6 +96,48 @@ class TotalsSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class MissGiven:
+    """We called an epoch of a vault missed; we never vote for it."""
+
+    miss: Signed[Miss]
+
+
+@dataclass(frozen=True, slots=True)
+class MissKept:
+    """A majority of a vault's neighbours called an epoch missed.
+
+    `checkpoint` is the newest of that vault that was known then.
+    """
+
+    certificate: MissCertificate
+    checkpoint: SignedCheckpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKept:
+    """A case that was brought to us, or that we opened, in `period`."""
+
+    case: Case
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseUpheld:
+    """The settlement that names a case which we keep."""
+
+    case: Digest
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAnswered:
+    """The right answer with which the accused proved itself in court."""
+
+    case: Digest
+    answer: Signed[Answer]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordKnown:
     """The newest record of a vault."""
 
@@ -108,6 +154,11 @@ Saved = (
     | CertificateCollected
     | TotalsSettled
     | RecordKnown
+    | MissGiven
+    | MissKept
+    | CaseKept
+    | CaseUpheld
+    | CaseAnswered
 )
 
 
@@ -117,7 +168,8 @@ class Restored:
 
     `signed` is our newest checkpoint, `stood` those that stand, oldest first;
     `certificates` are our own since the last settlement with the entries by root,
-    `certified_epochs` is how many epochs we ever proved.
+    `certified_epochs` is how many epochs we ever proved. `cases` come in the order
+    in which they were saved.
     """
 
     signed: CheckpointSigned | None = None
@@ -131,3 +183,6 @@ class Restored:
     settled: tuple[TotalsSettled, ...] = ()
     records: tuple[SignedRecord, ...] = ()
     certified_epochs: int = 0
+    misses_given: tuple[MissGiven, ...] = ()
+    misses: tuple[MissKept, ...] = ()
+    cases: tuple[CaseKept | CaseUpheld | CaseAnswered, ...] = ()

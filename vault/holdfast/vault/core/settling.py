@@ -5,14 +5,17 @@ one only for what is invalid, or for leaving out what they have long known.
 """
 
 from holdfast.protocol import bls
-from holdfast.protocol.units import VaultId
+from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.books import Books, known_for
 from holdfast.vault.core.effects import Call, Effect, Refuse, Reply, Save
 from holdfast.vault.core.events import Asked, DealsFound
+from holdfast.vault.core.judging import Judging
 from holdfast.vault.core.messages import (
     AskProof,
     AskTotals,
     Certify,
+    ClaimSlot,
     Noted,
     ProposeSettlement,
     Proven,
@@ -30,9 +33,10 @@ from holdfast.vault.core.timing import call_seconds, retry_seconds
 class Settling:
     """The machine of a member that others ask."""
 
-    def __init__(self, me: Myself, books: Books) -> None:
+    def __init__(self, me: Myself, books: Books, judging: Judging) -> None:
         self._me = me
         self._books = books
+        self._judging = judging
         self._parking = Parking(me.ledger)
         self._fetching = Outbox((), 1.0)
         self._fetched_period = -1
@@ -43,6 +47,7 @@ class Settling:
         effects = self._books.adopt()
         if effects:
             self._books.forget_settled()
+            self._books.takeovers.tidy(self._me.epoch_at(now))
         period = self._me.ledger.settled_period
         if period < 0 or self._books.base() is not None:
             return effects
@@ -76,6 +81,8 @@ class Settling:
             match event.request:
                 case Certify():
                     return self._collect(event, event.request)
+                case ClaimSlot():
+                    return self._take_claim(event, event.request)
                 case ProposeSettlement():
                     return [Reply(event.token, self._judge(event.now, event.request))]
                 case AskTotals(period):
@@ -91,11 +98,13 @@ class Settling:
         """Take up pushes that waited for deals; unknown deals just earn nothing."""
         effects: list[Effect] = []
         for asked in self._parking.leave(event):
-            assert isinstance(asked.request, Certify)
             if event.deals is None:
                 effects.append(Refuse(asked.token, Refusal.UNREADY, UNREACHABLE))
-                continue
-            effects += self._taken(asked, asked.request)
+            elif isinstance(asked.request, ClaimSlot):
+                effects += self._claimed(asked, asked.request)
+            else:
+                assert isinstance(asked.request, Certify)
+                effects += self._taken(asked, asked.request)
         return effects
 
     def _collect(self, event: Asked, push: Certify) -> list[Effect]:
@@ -112,6 +121,29 @@ class Settling:
             return [Refuse(event.token, refused.kind, refused.reason)]
         saves: list[Effect] = [Save(item) for item in new]
         return [*saves, Reply(event.token, Noted())]
+
+    def _take_claim(self, event: Asked, request: ClaimSlot) -> list[Effect]:
+        self._check_member(event.now)
+        parked = self._parking.park(event, (request.takeover.value.deal,))
+        return self._claimed(event, request) if parked is None else parked
+
+    def _claimed(self, event: Asked, request: ClaimSlot) -> list[Effect]:
+        epoch = self._me.epoch_at(event.now)
+        try:
+            self._books.takeovers.add(request.takeover, epoch)
+        except RefusedError as refused:
+            return [Refuse(event.token, refused.kind, refused.reason)]
+        except ProtocolError as error:
+            return [Refuse(event.token, Refusal.DENIED, str(error))]
+        return [Reply(event.token, Noted())]
+
+    def _lacking_claims(
+        self, now: float, proposal: ProposeSettlement
+    ) -> tuple[Digest, ...]:
+        base, epoch = self._books.base(), self._me.epoch_at(now)
+        if base is None:
+            return ()
+        return self._books.takeovers.lacking(proposal.listed, base.totals, epoch)
 
     def _judge(self, now: float, proposal: ProposeSettlement) -> SettlementReply:
         self._check_proposal(now, proposal)
@@ -130,8 +162,16 @@ class Settling:
         ]
         if omitted:
             return SettlementReply(omitted=push_of(omitted))
+        ejections = proposal.statement.ejections
+        review = self._judging.review(now, ejections, vaults)
+        if review.lacking or review.objected:
+            return SettlementReply(
+                lacking_cases=review.lacking, objected_cases=review.objected
+            )
         counted = [proof for proof in found.values() if proof]
-        statement = self._books.state(period, counted)
+        if claims := self._lacking_claims(now, proposal):
+            return SettlementReply(lacking_claims=claims)
+        statement = self._books.state(period, counted, ejections, proposal.listed)
         if statement is None:
             raise RefusedError(
                 Refusal.UNREADY, "the last settlement's totals are not known here yet"
@@ -153,6 +193,8 @@ class Settling:
         row = ledger.row(proposal.signer)
         if row is None or proposal.signer not in ledger.committee(due + 1):
             raise RefusedError(Refusal.DENIED, "the proposer is not a committee member")
+        if self._judging.accuses(proposal.signer, now):
+            raise RefusedError(Refusal.DENIED, "the proposer stands convicted here")
         digest = statement.digest()
         if not bls.verify(row.bls_key, digest, proposal.signature):
             raise RefusedError(Refusal.DENIED, "the proposer's signature does not fit")

@@ -44,3 +44,21 @@ def retry_seconds(params: NetworkParams) -> float:
 def call_seconds(params: NetworkParams) -> float:
     """Return how long one call to a peer may take."""
     return min(max(params.epoch_seconds / 4, 1.0), 30.0)
+
+
+def probe_seconds(params: NetworkParams) -> float:
+    """Return how long a vault may take to say that it is alive."""
+    return min(max(params.epoch_seconds / 10, 0.2), 10.0)
+
+
+def miss_start(params: NetworkParams, deadline: float) -> float:
+    """Return from when an answer that was due at `deadline` counts as missing.
+
+    A little later than the deadline: a vote that was just given still counts.
+    """
+    return deadline + params.epoch_seconds / 20
+
+
+def court_start(params: NetworkParams, epoch: int) -> float:
+    """Return when a court begins to ask for the answer of `epoch`."""
+    return params.epoch_start(epoch) + 3 * params.epoch_seconds / 4

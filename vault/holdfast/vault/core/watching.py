@@ -67,6 +67,9 @@ from holdfast.vault.core.timing import answer_deadline
 WATCHED_MAX: Final = 4096
 CHECKS_MAX: Final = 64
 CERTIFICATE_EPOCHS: Final = 24
+CONFLICTS_MAX: Final = 64
+
+Conflict = tuple[SignedCheckpoint, SignedCheckpoint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,12 @@ class Watching:
         for given in restored.acknowledged:
             self._remember(given)
         self._votes = {(v.vault, v.epoch): v for v in restored.votes}
+        missed = (given.miss.value for given in restored.misses_given)
+        self._refrained = {(miss.vault, miss.epoch) for miss in missed}
         self._beacon_seconds: dict[int, float] = {}
         self._receipts = ReceiptBook()
+        self._certificates: dict[VaultId, StorageCertificate] = {}
+        self._conflicts: dict[VaultId, Conflict] = {}
         self._parking = Parking(me.ledger)
         self._open_checks = 0
 
@@ -99,7 +106,9 @@ class Watching:
             self._beacon_seconds = {epoch: now}
             oldest = epoch - 2
             self._votes = {k: v for k, v in self._votes.items() if k[1] >= oldest}
+            self._refrained = {key for key in self._refrained if key[1] >= oldest}
             while len(self._known) > WATCHED_MAX:
+                self._certificates.pop(next(iter(self._known)), None)
                 del self._known[next(iter(self._known))]
         return []
 
@@ -110,6 +119,31 @@ class Watching:
     def deadline_known(self, epoch: int) -> float:
         """Return the answer deadline of `epoch`, or 0 before its beacon is known."""
         return self._deadline(epoch) if epoch in self._beacon_seconds else 0.0
+
+    def certificate(self, vault: VaultId) -> StorageCertificate | None:
+        """Return the newest certificate that a vault showed, which nobody verified."""
+        return self._certificates.get(vault)
+
+    def newest_checkpoint(self, vault: VaultId) -> SignedCheckpoint | None:
+        """Return the newest checkpoint of a vault that we acknowledged."""
+        known = self._known.get(vault)
+        return known.checkpoint if known else None
+
+    def take_conflicts(self) -> list[Conflict]:
+        """Return, once, the pairs of checkpoints that convict whoever signed them."""
+        found, self._conflicts = list(self._conflicts.values()), {}
+        return found
+
+    def has_voted(self, vault: VaultId, epoch: int) -> bool:
+        """Return whether we voted for a vault's answer of `epoch`."""
+        return (vault, epoch) in self._votes
+
+    def refrain(self, vault: VaultId, epoch: int) -> bool:
+        """Promise never to vote for it any more; return False if we have voted."""
+        if (vault, epoch) in self._votes:
+            return False
+        self._refrained.add((vault, epoch))
+        return True
 
     def asked(self, event: Asked) -> list[Effect]:
         """Do what a vault that we watch asks, or refuse it."""
@@ -122,8 +156,7 @@ class Watching:
                 case ShowReceipt():
                     return self._shown(event, event.request)
                 case AskLastCheckpoint(vault):
-                    known = self._known.get(vault)
-                    newest = LastCheckpoint(known.checkpoint if known else None)
+                    newest = LastCheckpoint(self.newest_checkpoint(vault))
                     return [Reply(event.token, newest)]
                 case _:
                     raise AssertionError(event.request)
@@ -155,6 +188,9 @@ class Watching:
         if event.now >= self._deadline(epoch):
             text = f"the answer of epoch {epoch} came too late"
             return [Refuse(event.token, Refusal.UNTIMELY, text)]
+        if (vault, epoch) in self._refrained:
+            text = f"this vault called epoch {epoch} missed before"
+            return [Refuse(event.token, Refusal.DENIED, text)]
         named = answer_id(event.answer)
         given = VoteGiven(vault, epoch, answer.checkpoint.digest(), named)
         if self._votes.setdefault((vault, epoch), given) != given:
@@ -192,10 +228,16 @@ class Watching:
     ) -> list[Effect]:
         if known.checkpoint.value == offer.checkpoint.value:
             return [self._acknowledge(event.token, offer)]
+        self._note_conflict(known.checkpoint, offer.checkpoint)
         raise RefusedError(
             Refusal.DENIED,
             "another checkpoint of this epoch, or a later one, was acknowledged before",
         )
+
+    def _note_conflict(self, one: SignedCheckpoint, two: SignedCheckpoint) -> None:
+        """Remember two different checkpoints of one epoch: they convict."""
+        if one.value.epoch == two.value.epoch and len(self._conflicts) < CONFLICTS_MAX:
+            self._conflicts[two.value.vault] = (one, two)
 
     def _answered(self, event: Asked, request: SubmitAnswer) -> list[Effect]:
         answer = request.answer.value
@@ -283,6 +325,7 @@ class Watching:
             return []
         if not 0 <= epoch - certificate.epoch <= CERTIFICATE_EPOCHS:
             return []
+        self._certificates[vault] = certificate
         return [Save(CertificateKept(certificate))]
 
     def _acknowledge(self, token: int, offer: OfferCheckpoint) -> Effect:

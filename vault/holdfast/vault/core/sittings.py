@@ -1,0 +1,196 @@
+"""The court: a member of the committee asks the accused to prove itself once more.
+
+It fetches the answers of the period's first two epochs, from the accused, then from
+its neighbours. One right answer acquits; who showed none, and was asked, is convicted.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from holdfast.ledger.core.court import COURT_EPOCHS, court_epochs
+from holdfast.ledger.core.questions import question_of
+from holdfast.protocol.answer import Answer
+from holdfast.protocol.signing import Signed
+from holdfast.protocol.units import VaultId
+from holdfast.vault.core.case_book import CaseBook
+from holdfast.vault.core.effects import Call, Effect, JudgeAnswer, Log, WakeAt
+from holdfast.vault.core.events import AnswerJudged
+from holdfast.vault.core.fault_messages import AskAudit, AuditOf
+from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.timing import call_seconds, court_start
+
+AT_ONCE: Final = 3
+SITTINGS_MAX: Final = 256
+
+
+@dataclass
+class Hearing:
+    """One epoch of a sitting: whom to ask for the answer, and what is under way."""
+
+    sources: list[VaultId]
+    asked: set[VaultId] = field(default_factory=set)
+    judging: int = 0
+    begun: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody is left to ask and nothing is being judged."""
+        return not self.sources and not self.asked and not self.judging
+
+
+@dataclass
+class Sitting:
+    """The court of one accused in one period."""
+
+    vault: VaultId
+    period: int
+    hearings: dict[int, Hearing] = field(default_factory=dict)
+    acquitted: bool = False
+    blind: bool = False
+
+
+class Court:
+    """The sittings of the current period, one for each accused."""
+
+    def __init__(self, me: Myself, cases: CaseBook) -> None:
+        self._me = me
+        self._cases = cases
+        self._period = -1
+        self._sittings: dict[VaultId, Sitting] = {}
+
+    def step(self, now: float) -> list[Effect]:
+        """Ask for the answers that are due, of every accused of this period."""
+        period = self._me.params.period_of(self._me.epoch_at(now))
+        if period > self._period:
+            self._period, self._sittings = period, {}
+        if self._me.id not in self._me.ledger.committee(period):
+            return []
+        effects: list[Effect] = []
+        for kept in self._cases.of_period(period):
+            vault = kept.case.vault
+            if kept.lying or vault == self._me.id:
+                continue
+            if vault not in self._sittings and len(self._sittings) < SITTINGS_MAX:
+                self._sittings[vault] = Sitting(vault, period)
+        for sitting in self._sittings.values():
+            effects += self._sit(sitting, now)
+        return effects
+
+    def convicts(self, vault: VaultId) -> bool:
+        """Return whether it has heard an accused and saw no right answer."""
+        sitting = self._sittings.get(vault)
+        free = sitting is None or sitting.acquitted or sitting.blind
+        return not free and self.is_heard(vault)
+
+    def in_session(self) -> bool:
+        """Return whether somebody is still to be heard."""
+        return any(not self.is_heard(vault) for vault in self._sittings)
+
+    def is_heard(self, vault: VaultId) -> bool:
+        """Return whether the court of an accused is over, here."""
+        sitting = self._sittings.get(vault)
+        if sitting is None:
+            return vault == self._me.id
+        if sitting.acquitted:
+            return True
+        first = self._me.params.first_epoch(sitting.period)
+        if self._me.ledger.epoch < first + COURT_EPOCHS:
+            return False
+        lived = [
+            epoch
+            for epoch in court_epochs(self._me.ledger, sitting.period)
+            if self._me.ledger.beacon(epoch) is not None
+        ]
+        return bool(lived) and all(
+            epoch in sitting.hearings and sitting.hearings[epoch].over
+            for epoch in lived
+        )
+
+    def shown(
+        self, peer: VaultId, request: AskAudit, reply: AuditOf
+    ) -> list[Effect] | None:
+        """Judge an answer that was shown; None if the court did not ask for it."""
+        found = self._hearing(peer, request)
+        if found is None:
+            return None
+        sitting, hearing = found
+        hearing.asked.discard(peer)
+        answer = reply.answer
+        if answer is None or sitting.acquitted:
+            return []
+        value = answer.value
+        if (value.checkpoint.vault, value.epoch) != (request.vault, request.epoch):
+            return []
+        question = question_of(self._me.ledger, value)
+        named = {proof.entry.deal for proof in value.entries}
+        if question is None or not named <= set(question.deal_keys):
+            # We do not see what it is judged by, so we say nothing against it.
+            sitting.blind = True
+            return []
+        hearing.judging += 1
+        return [JudgeAnswer(answer, question)]
+
+    def unshown(self, peer: VaultId, request: AskAudit) -> bool:
+        """Note that a peer showed nothing; return whether the court had asked."""
+        found = self._hearing(peer, request)
+        if found is not None:
+            found[1].asked.discard(peer)
+        return found is not None
+
+    def judged(self, event: AnswerJudged) -> list[Effect]:
+        """Acquit whoever gave a right answer."""
+        answer = event.answer.value
+        sitting = self._sittings.get(answer.checkpoint.vault)
+        hearing = sitting.hearings.get(answer.epoch) if sitting else None
+        if sitting is None or hearing is None or not hearing.judging:
+            return []
+        hearing.judging -= 1
+        if event.fault is not None or sitting.acquitted:
+            return []
+        return self._acquit(sitting, event.answer)
+
+    def _sit(self, sitting: Sitting, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        ledger = self._me.ledger
+        if sitting.acquitted or not ledger.follows(sitting.vault):
+            return effects
+        for epoch in court_epochs(ledger, sitting.period):
+            begin = court_start(self._me.params, epoch)
+            if now < begin:
+                effects.append(WakeAt(begin))
+                continue
+            group = ledger.group(sitting.vault, epoch)
+            if ledger.beacon(epoch) is None or not group:
+                continue
+            others = [v for v in group if v not in {self._me.id, sitting.vault}]
+            sources = [sitting.vault, *others[:2], sitting.vault, *others[2:]]
+            hearing = sitting.hearings.setdefault(epoch, Hearing(sources))
+            effects += self._ask(sitting, epoch, hearing)
+        return effects
+
+    def _ask(self, sitting: Sitting, epoch: int, hearing: Hearing) -> list[Effect]:
+        """Ask the accused first and alone, then some neighbours at a time."""
+        if hearing.asked or hearing.judging:
+            return []
+        many = AT_ONCE if hearing.begun else 1
+        asked, hearing.sources = hearing.sources[:many], hearing.sources[many:]
+        hearing.asked, hearing.begun = set(asked), True
+        request = AskAudit(sitting.vault, epoch)
+        seconds = call_seconds(self._me.params) / 2
+        return [Call(peer, request, seconds) for peer in asked]
+
+    def _acquit(self, sitting: Sitting, answer: Signed[Answer]) -> list[Effect]:
+        sitting.acquitted = True
+        fields = {"vault": sitting.vault.hex(), "epoch": answer.value.epoch}
+        told = Log("an accused vault proved itself in court", fields)
+        kept = self._cases.answered(sitting.vault, sitting.period, answer)
+        return [*kept, told]
+
+    def _hearing(
+        self, peer: VaultId, request: AskAudit
+    ) -> tuple[Sitting, Hearing] | None:
+        sitting = self._sittings.get(request.vault)
+        hearing = sitting.hearings.get(request.epoch) if sitting else None
+        if sitting is None or hearing is None or peer not in hearing.asked:
+            return None
+        return sitting, hearing
