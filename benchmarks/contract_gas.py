@@ -7,6 +7,7 @@ python benchmarks/contract_gas.py path/to/anvil      # a real node
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from evm_anvil import running_anvil
 from evm_chain import TestChain
 from evm_network import Chain, TestNetwork, account, make_vault
 from evm_stage import CAPACITY, END, STAKE, Stage, set_stage
-from holdfast.protocol.settlement import Ejection, Totals
+from holdfast.protocol.settlement import (
+    REPLACEMENT_LEAF,
+    Ejection,
+    Replacement,
+    Totals,
+)
 from holdfast.protocol.units import Digest
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +74,25 @@ def story(chain: Chain) -> dict[str, int]:
     stage.settle(9, stage.totals)
     network.send(registry.withdraw(leaver.id), leaver.account, "withdraw")
     return network.gas
+
+
+def replacement(chain: Chain) -> dict[str, int]:
+    """Let the ninth vault take the place of a holder that leaves."""
+    network = TestNetwork(chain)
+    narrow = set_stage(network, [make_vault(seed) for seed in range(9)])
+    stage = WideStage(**vars(narrow))
+    stage.deal = stage.id_of(stage.user, b"\2" * 32)
+    network.send(stage.open_call(stage.user, b"\2" * 32), stage.user)
+    lost, vault = stage.holders[1], stage.vaults[8]
+    network.send(network.registry.functions.unbond(lost.id), lost.account)
+    change = Replacement(stage.deal, 1, lost.id, vault.id)
+    stage.settle(0, replace(totals_of(stage, 1_000), replaced=(change,)))
+    proof = stage.proof(REPLACEMENT_LEAF, change.leaf().id)
+    leaf = (1, lost.id, vault.id, proof.index, list(proof.path))
+    call = network.deals.functions.replace(stage.deal, stage.holder_list, *leaf)
+    name = "replace a holder, n = 8, 1,000 leaves"
+    network.send(call, stage.stranger, name)
+    return {name: network.gas[name]}
 
 
 def settle_trees(stage: Stage) -> None:
@@ -134,6 +159,7 @@ def main() -> None:
     """Print one line for each operation."""
     runs = (
         story,
+        replacement,
         lambda chain: committees(chain, "BlsCertificates", (5, 20, 64, 128, 200)),
         lambda chain: committees(chain, "EcdsaCertificates", (5, 20, 64, 128)),
     )

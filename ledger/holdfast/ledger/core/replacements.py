@@ -22,6 +22,7 @@ from holdfast.ledger.core.state import Draft
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.deal import PAST_MAX, Deal, Holder, PastHolder
 from holdfast.protocol.settlement import Replacement
+from holdfast.protocol.units import VaultId
 
 OPEN = frozenset({Listing.EJECTED, Listing.UNBONDING})
 """How a holder is listed whose places others may take."""
@@ -35,8 +36,18 @@ def replace_holder(draft: Draft, operation: Replace) -> None:
     _check_leaf(draft, operation)
     _check_successor(draft, deal, change)
     _move_bytes(draft, deal, change)
-    draft.put_deal(_replaced(deal, change, draft.epoch))
+    draft.put_deal(with_successor(deal, change.index, change.vault, draft.epoch))
     draft.say(HolderReplaced(deal.id, change.index, change.lost, change.vault))
+
+
+def with_successor(deal: Deal, index: int, vault: VaultId, epoch: int) -> Deal:
+    """Return the deal as it is when `vault` follows holder `index` in `epoch`."""
+    before = deal.holders[index]
+    past = PastHolder(index, before.vault, before.price, before.since_epoch, epoch)
+    holders = list(deal.holders)
+    holders[index] = Holder(vault, before.price, epoch)
+    kept = (*deal.past, past)[-PAST_MAX:]
+    return replace(deal, holders=tuple(holders), past=kept)
 
 
 def _running(draft: Draft, change: Replacement) -> Deal:
@@ -88,17 +99,6 @@ def _move_bytes(draft: Draft, deal: Deal, change: Replacement) -> None:
             released_epoch=max(lost.released_epoch, draft.epoch),
         )
     )
-
-
-def _replaced(deal: Deal, change: Replacement, epoch: int) -> Deal:
-    before = deal.holders[change.index]
-    past = PastHolder(
-        change.index, before.vault, before.price, before.since_epoch, epoch
-    )
-    holders = list(deal.holders)
-    holders[change.index] = Holder(change.vault, before.price, epoch)
-    kept = (*deal.past, past)[-PAST_MAX:]
-    return replace(deal, holders=tuple(holders), past=kept)
 
 
 def _refused(change: Replacement, fault: ReplacementFault) -> ReplacementRefusedError:
