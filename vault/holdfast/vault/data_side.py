@@ -1,7 +1,7 @@
 """The data side of a vault, put together: what `main` opens and the audits use."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ from holdfast.vault.quote_desk import QuoteDesk, Terms
 from holdfast.vault.rebuilding import Rebuilder
 from holdfast.vault.receipt_spreading import ReceiptSpreading
 from holdfast.vault.recovery import recover
-from holdfast.vault.scrubbing import Scrubbing
+from holdfast.vault.scrubbing import Progress, Scrubbing
 from holdfast.vault.shard_files import ShardFiles
 from holdfast.vault.taking_over import TakingOver
 from holdfast.vault.workers import Workers, to_the_end
@@ -190,6 +190,10 @@ class DataSide:
     async def scrub(self, shards: int) -> int:
         """Verify the next `shards` shards, round and round; return damage found."""
         return await self._scrubbing.scrub(shards)
+
+    def scrub_all(self) -> AsyncIterator[Progress]:
+        """Verify every shard once, and say how far it has come."""
+        return self._scrubbing.scrub_all()
 
     async def _renew_receipts(self) -> None:
         """Put our own receipts in the place of those of holders that we replaced."""

@@ -127,6 +127,13 @@ class HoldingsQueries:
             row = self._db.execute("SELECT deal, chunk FROM scrubbed").fetchone()
         return Scrubbed(DealId(row[0]), ChunkId(row[1])) if row else BEFORE_ALL
 
+    def shards(self) -> int:
+        """Return how many shards scrubbing goes round through."""
+        with translated():
+            text = "SELECT count(*) FROM (SELECT DISTINCT deal, chunk FROM places)"
+            (found,) = self._db.execute(text).fetchone()
+        return int(found)
+
     def next_to_scrub(
         self, after: Scrubbed, count: int
     ) -> list[tuple[DealId, int, ChunkId]]:

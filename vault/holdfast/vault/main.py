@@ -18,6 +18,7 @@ from holdfast.wire import process
 
 FAILED: Final = 1
 NOT_RUNNING: Final = 3
+DAMAGED: Final = 4
 BROKEN: Final = 70
 KEEP_BYTES: Final = 8 << 20
 ARENAS: Final = 2
@@ -222,6 +223,69 @@ def status_command(directory: Path, as_json: bool) -> None:
 
     code = _expecting(lambda: _run(ask))
     sys.exit(code)
+
+
+@vault.command("scrub")
+@_directory
+@_as_json
+def scrub_command(directory: Path, as_json: bool) -> None:
+    """Verify every shard now; what is damaged is declared and rebuilt."""
+
+    async def verify() -> int:
+        from holdfast.vault.scrub_now import scrub  # noqa: PLC0415
+        from holdfast.vault.scrubbing import Progress  # noqa: PLC0415
+
+        shown = sys.stderr.isatty() and not as_json
+
+        def report(done: Progress) -> None:
+            if shown:
+                text = f"\r{done.verified} of {done.total} shards verified"
+                click.echo(text, err=True, nl=done.verified == done.total)
+
+        found = await scrub(directory, report)
+        click.echo(json.dumps(found.as_json()) if as_json else found.as_text())
+        return 0 if found.sound else DAMAGED
+
+    sys.exit(_expecting(lambda: _run(verify)))
+
+
+@vault.command("record")
+@_directory
+@_as_json
+@click.option("--all", "every", is_flag=True, help="Show every audit ever kept.")
+@click.option(
+    "--case",
+    "case_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the case against this vault here, for anybody to judge.",
+)
+def record_command(
+    directory: Path, as_json: bool, every: bool, case_file: Path | None
+) -> None:
+    """Show every audit, every demerit with who signed it, and what was earned.
+
+    It is read from the vault's journal, so the vault need not run.
+    """
+
+    def show() -> None:
+        from holdfast.vault import record  # noqa: PLC0415
+
+        shown = None if every or as_json else record.AUDITS_SHOWN
+        found = record.record_of(directory)
+        exported: dict[str, object] = {}
+        if case_file is not None:
+            from holdfast.vault.case_export import export_case  # noqa: PLC0415
+
+            verdict = asyncio.run(export_case(directory, case_file))
+            exported = {"case_file": str(case_file), "finding": verdict.finding.value}
+        if as_json:
+            click.echo(json.dumps(record.as_json(found, shown) | exported))
+            return
+        click.echo(record.as_text(found, shown))
+        if case_file is not None:
+            click.echo(f"case written to {case_file}: {exported['finding']}")
+
+    _expecting(show)
 
 
 @vault.command("exit")

@@ -1,5 +1,8 @@
 """Scrubbing: every shard is read and verified in turn, before an audit asks for it."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Final
 
 from holdfast.vault.holdings_driver import HoldingsDriver
@@ -8,6 +11,16 @@ from holdfast.vault.shard_files import ShardDamagedError
 from holdfast.vault.workers import to_the_end
 
 REMEMBER_EVERY: Final = 256
+SHARDS_A_STEP: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one round is, in shards; `damaged` was news."""
+
+    total: int
+    verified: int
+    damaged: int
 
 
 class Scrubbing:
@@ -17,9 +30,27 @@ class Scrubbing:
         self._driver = driver
         self._at: Scrubbed | None = None
         self._since_remembered = 0
+        self._turn = asyncio.Lock()
 
     async def scrub(self, shards: int) -> int:
         """Verify the next `shards` shards; return how much damage was news."""
+        async with self._turn:
+            return await self._scrub(shards)
+
+    async def scrub_all(self) -> AsyncIterator[Progress]:
+        """Verify every shard once, and say how far it has come."""
+        store = self._driver.store
+        total = await store.workers.journal(store.queries.shards)
+        verified = damaged = 0
+        yield Progress(total, verified, damaged)
+        while verified < total:
+            following = min(SHARDS_A_STEP, total - verified)
+            damaged += await self.scrub(following)
+            verified += following
+            yield Progress(total, verified, damaged)
+            await store.workers.rest()
+
+    async def _scrub(self, shards: int) -> int:
         store = self._driver.store
         if self._at is None:
             self._at = await store.workers.journal(store.queries.scrubbed)

@@ -21,6 +21,7 @@ from holdfast.protocol.manifest import (
     ManifestChange,
     SignedHead,
 )
+from holdfast.protocol.operator import OPERATOR_REQUEST, Order
 from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT, SignedReceipt
 from holdfast.protocol.takeover import TAKEOVER_REQUEST
 from holdfast.protocol.units import DealId, Digest
@@ -32,6 +33,7 @@ from holdfast.vault.core.holding_events import (
 )
 from holdfast.vault.data_side import DataSide
 from holdfast.vault.frame_stream import Context, FrameStream
+from holdfast.vault.operator_orders import check_order
 from holdfast.vault.ports import SiblingCheck
 from holdfast.vault.shard_intake import ShardIntake
 from holdfast.vault.shard_serving import ShardServing
@@ -111,6 +113,7 @@ class VaultService:
             "Propose": _unary_handler(pb.ProposeRequest, self.propose),
             "Acknowledge": _unary_handler(pb.AcknowledgeRequest, self.acknowledge),
             "Manifest": _stream_handler(pb.ManifestRequest, self.manifest),
+            "Scrub": _stream_handler(pb.ScrubRequest, self.scrub),
         }
 
     async def describe(
@@ -200,6 +203,22 @@ class VaultService:
         """Store a full receipt."""
         await self._data.owners.acknowledge(FULL_RECEIPT.decode(request.full_receipt))
         return pb.AcknowledgeReply()
+
+    async def scrub(
+        self, request: pb.ScrubRequest, _context: AnyContext
+    ) -> AsyncIterator[pb.ScrubReply]:
+        """Verify every shard for the operator, and tell how far it has come."""
+        data = self._data
+        shown = OPERATOR_REQUEST.decode(request.request)
+        check_order(shown, Order.SCRUB, data.driver.holder, data.world.clock)
+        async for done in data.scrub_all():
+            missing = data.figures().missing_shards
+            yield pb.ScrubReply(
+                total=done.total,
+                verified=done.verified,
+                damaged=done.damaged,
+                missing=missing,
+            )
 
     async def _opened(self, request: pb.DealStateRequest | pb.ManifestRequest) -> Deal:
         """Return the deal that a grant, or a candidate's request, opens."""

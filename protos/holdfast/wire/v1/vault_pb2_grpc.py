@@ -64,6 +64,11 @@ class VaultStub:
                 request_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeRequest.SerializeToString,
                 response_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeReply.FromString,
                 _registered_method=True)
+        self.Scrub = channel.unary_stream(
+                '/holdfast.v1.Vault/Scrub',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ScrubRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ScrubReply.FromString,
+                _registered_method=True)
 
 
 class VaultServicer:
@@ -111,6 +116,13 @@ class VaultServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Scrub(self, request, context):
+        """Verifies every shard now, for the vault's operator; tells how far it has come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_VaultServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -143,6 +155,11 @@ def add_VaultServicer_to_server(servicer, server):
                     servicer.Acknowledge,
                     request_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeRequest.FromString,
                     response_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeReply.SerializeToString,
+            ),
+            'Scrub': grpc.unary_stream_rpc_method_handler(
+                    servicer.Scrub,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ScrubRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ScrubReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -307,6 +324,33 @@ class Vault:
             '/holdfast.v1.Vault/Acknowledge',
             holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeRequest.SerializeToString,
             holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Scrub(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/holdfast.v1.Vault/Scrub',
+            holdfast_dot_wire_dot_v1_dot_vault__pb2.ScrubRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_vault__pb2.ScrubReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,8 @@ class VaultStub:
     """Asks the holder to countersign a head whose shards it was sent."""
     Acknowledge: _grpc.UnaryUnaryMultiCallable[_vault_pb2.AcknowledgeRequest, _vault_pb2.AcknowledgeReply]
     """Hands over a full receipt; it is stored before the reply."""
+    Scrub: _grpc.UnaryStreamMultiCallable[_vault_pb2.ScrubRequest, _vault_pb2.ScrubReply]
+    """Verifies every shard now, for the vault's operator; tells how far it has come."""
 
 @_typing.type_check_only
 class VaultAsyncStub(VaultStub):
@@ -64,6 +66,8 @@ class VaultAsyncStub(VaultStub):
     """Asks the holder to countersign a head whose shards it was sent."""
     Acknowledge: _aio.UnaryUnaryMultiCallable[_vault_pb2.AcknowledgeRequest, _vault_pb2.AcknowledgeReply]  # type: ignore[assignment]
     """Hands over a full receipt; it is stored before the reply."""
+    Scrub: _aio.UnaryStreamMultiCallable[_vault_pb2.ScrubRequest, _vault_pb2.ScrubReply]  # type: ignore[assignment]
+    """Verifies every shard now, for the vault's operator; tells how far it has come."""
 
 class VaultServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -113,5 +117,13 @@ class VaultServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_vault_pb2.AcknowledgeReply, _abc.Awaitable[_vault_pb2.AcknowledgeReply]]:
         """Hands over a full receipt; it is stored before the reply."""
+
+    @_abc_1.abstractmethod
+    def Scrub(
+        self,
+        request: _vault_pb2.ScrubRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_vault_pb2.ScrubReply], _abc.AsyncIterator[_vault_pb2.ScrubReply]]:
+        """Verifies every shard now, for the vault's operator; tells how far it has come."""
 
 def add_VaultServicer_to_server(servicer: VaultServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
