@@ -101,8 +101,12 @@ class TakeoverBook:
         Raises RefusedError when it lists what may not be listed.
         """
         ledger, before, lacking = self._me.ledger, set(base.replaced), list[Digest]()
+        seen = set[Replacement]()
         for one in listed:
             named = one.replacement
+            if named in seen:
+                raise RefusedError(Refusal.INVALID, "a replacement is listed twice")
+            seen.add(named)
             if not (is_wanted(ledger, named, epoch) or is_applied(ledger, named)):
                 text = "a replacement is listed that the ledger would not take"
                 raise RefusedError(Refusal.DENIED, text)
