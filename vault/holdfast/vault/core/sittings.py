@@ -7,7 +7,7 @@ its neighbours. One right answer acquits; who showed none, and was asked, is con
 from dataclasses import dataclass, field
 from typing import Final
 
-from holdfast.ledger.core.court import COURT_EPOCHS, court_epochs
+from holdfast.ledger.core.court import court_epochs
 from holdfast.ledger.core.questions import question_of
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.signing import Signed
@@ -87,24 +87,22 @@ class Court:
         return any(not self.is_heard(vault) for vault in self._sittings)
 
     def is_heard(self, vault: VaultId) -> bool:
-        """Return whether the court of an accused is over, here."""
+        """Return whether the court of an accused is over, here.
+
+        An epoch without a beacon asks nothing; if both are, nobody was heard.
+        """
         sitting = self._sittings.get(vault)
-        if sitting is None:
-            return vault == self._me.id
-        if sitting.acquitted:
-            return True
-        first = self._me.params.first_epoch(sitting.period)
-        if self._me.ledger.epoch < first + COURT_EPOCHS:
-            return False
-        lived = [
-            epoch
-            for epoch in court_epochs(self._me.ledger, sitting.period)
-            if self._me.ledger.beacon(epoch) is not None
-        ]
-        return bool(lived) and all(
-            epoch in sitting.hearings and sitting.hearings[epoch].over
-            for epoch in lived
-        )
+        if sitting is None or sitting.acquitted:
+            return sitting is not None or vault == self._me.id
+        ledger, lived = self._me.ledger, 0
+        for epoch in court_epochs(ledger, sitting.period):
+            hearing = sitting.hearings.get(epoch)
+            if hearing is None and (ledger.epoch <= epoch or ledger.beacon(epoch)):
+                return False
+            if hearing is not None and not hearing.over:
+                return False
+            lived += hearing is not None
+        return lived > 0
 
     def shown(
         self, peer: VaultId, request: AskAudit, reply: AuditOf
