@@ -66,6 +66,9 @@ class BackupSummary:
             words = (f"{wording.short(v)} said {text!r}" for v, text in left.words)
             said = "; ".join(words)
             output.warn(f"  deal {wording.short(left.deal)} was given up: {said}")
+            if left.escrow:
+                back = wording.hold(left.escrow)
+                output.warn(f"    its {back} of escrow come back after this period")
         for problem in self.problems[:_PROBLEMS_SHOWN]:
             output.warn(f"  {_sentence(problem)}")
         if len(self.problems) > _PROBLEMS_SHOWN:
@@ -88,6 +91,7 @@ class BackupSummary:
             "bytes_uploaded": 0 if self.dry_run else self.bytes_sent,
             "bytes_to_upload": self.bytes_sent if self.dry_run else 0,
             "left_deals": [left.deal for left in self.left_deals],
+            "escrow_back_grains": sum(left.escrow for left in self.left_deals),
             "seconds": round(seconds, 3),
             "problems": [
                 {

@@ -47,7 +47,7 @@ from holdfast.protocol.deal import (
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.manifest import Manifest, ManifestEntry, SignedHead
 from holdfast.protocol.pricing import escrow_needed
-from holdfast.protocol.units import DealId, VaultId
+from holdfast.protocol.units import DealId, Grains, VaultId
 
 _GRANT_SECONDS: Final = 3600
 _QUOTE_SECONDS: Final = 5.0
@@ -82,6 +82,8 @@ class DealBook:
         self.keys = keys
         self.journal = journal
         self._entropy = entropy
+        self.returned: Grains = 0
+        """What came back so far of the escrow of deals that ended."""
 
     async def deals(self) -> tuple[Deal, ...]:
         """Return all deals of the account, oldest first."""

@@ -154,6 +154,7 @@ class DealsDesk:
         for deal in due:
             await self._refund(deal)
         after = (await directory.ledger.account(self._book.account.id)).balance
+        self._book.returned += max(after - before, 0)
         return after - before
 
     async def _refund(self, deal: Deal) -> None:

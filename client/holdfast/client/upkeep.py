@@ -1,7 +1,8 @@
 """What every command does for the owner's money when its own work is done.
 
-It archives the proofs of a new settlement, renews deals that the owner's policy says
-are due, and says in one line what needs care. None of it may make a command fail.
+It fetches back what ended deals did not spend, archives the proofs of a new
+settlement, renews deals that the owner's policy says are due, and warns in one line.
+None of it may make a command fail.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from holdfast.client.core.renewal import (
     warnings,
 )
 from holdfast.client.deal_book import DealBook
+from holdfast.client.deals_desk import DealsDesk
 from holdfast.client.renewing import (
     PolicyError,
     Renewed,
@@ -46,8 +48,13 @@ async def upkeep(storage: Storage, home: Path) -> tuple[str, ...]:
         if policy is not None:
             lines += await _renew(book, policy)
         async with asyncio.timeout(_SECONDS):
+            await DealsDesk(book).refund()
             lines += await _warn(book, policy)
             await collect(book, BillArchive(home / BILLS, book.directory.network))
+    if book.returned:
+        back = wording.hold(book.returned)
+        lines.insert(0, f"{back} came back from deals that ended")
+        book.returned = 0
     return tuple(lines)
 
 

@@ -29,6 +29,7 @@ from holdfast.client.network_errors import (
     NetworkError,
     OtherWriterError,
     StateMovedError,
+    TooFewVaultsError,
     UploadFailedError,
 )
 from holdfast.client.upload_options import (
@@ -38,7 +39,7 @@ from holdfast.client.upload_options import (
     UploadProgress,
     ignore_chunks,
 )
-from holdfast.ledger.core.errors import LedgerError
+from holdfast.ledger.core.errors import LedgerError, hold
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.receipt import FullReceipt
@@ -317,18 +318,26 @@ class Upload:
             self._left_vaults.add(vault)
             epoch = self._book.directory.epoch()
             await asyncio.to_thread(self._book.journal.keep_laggard, vault, epoch)
-        closed = run.machine.footing.acknowledged is None
-        if closed:
-            # It holds nothing, so its escrow may flow back; if not now, then later.
+        closed = False
+        if run.machine.footing.acknowledged is None:
+            # It holds nothing, so its escrow may flow back.
             with contextlib.suppress(LedgerError):
-                await self._book.close(deal)
-        self.left_deals.append(LeftDeal(deal.id, words, closed))
+                deal = await self._book.close(deal)
+                closed = True
+        self.left_deals.append(LeftDeal(deal.id, words, closed, deal.escrow * closed))
         if len(self.left_deals) >= _DEALS_TRIED_MAX:
             last = "; ".join(f"{vault.hex()[:16]}: {word}" for vault, word in words)
-            raise UploadFailedError(
+            raise self._failed(
                 f"{len(self.left_deals)} deals in a row lost holders (the last: {last})"
-                "; what was acknowledged is kept; run the command again later"
             )
+
+    def _failed(self, reason: str) -> UploadFailedError:
+        grains = sum(left.escrow for left in self.left_deals)
+        back = f"{hold(grains)} of escrow come back by themselves after this period; "
+        return UploadFailedError(
+            f"{reason}; what was acknowledged is kept; {back if grains else ''}"
+            "run the command again later"
+        )
 
     async def _next_run(self) -> DealRun:
         for deal in await self._usable():
@@ -338,7 +347,16 @@ class Upload:
                 self._given_up.add(deal.id)
                 continue
             return self._new_run(deal, footing)
-        deal = await self._open()
+        try:
+            deal = await self._open()
+        except TooFewVaultsError as error:
+            if not self.left_deals:
+                raise
+            given_up = f"{len(self.left_deals)} deals lost holders and were given up"
+            raise self._failed(
+                f"{given_up}, and of other vaults {error.offered} offer to hold one "
+                f"that needs {error.needed}"
+            ) from error
         return self._new_run(deal, await footing_of(self._book, deal))
 
     def _new_run(self, deal: Deal, footing: Footing) -> DealRun:

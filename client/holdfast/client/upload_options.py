@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from holdfast.client.core.upload_terms import UploadLimits
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
+from holdfast.protocol.units import MIB, ChunkId, DealId, Grains, VaultId
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,15 @@ class UploadOptions:
 
 @dataclass(frozen=True, slots=True)
 class LeftDeal:
-    """A deal that was given up for this upload, and the last words of its holders."""
+    """A deal that was given up for this upload, and the last words of its holders.
+
+    One that held nothing yet is `closed`, and its `escrow` comes back.
+    """
 
     deal: DealId
     words: tuple[tuple[VaultId, str], ...]
     closed: bool
+    escrow: Grains = 0
 
 
 @dataclass(frozen=True, slots=True)

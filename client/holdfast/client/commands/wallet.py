@@ -15,15 +15,28 @@ def command() -> None:
 @command.command("balance")
 @pass_invocation
 def balance(invocation: Invocation) -> None:
-    """Show what the account has; no passphrase is needed."""
-    from holdfast.client.reading_ledger import balance_of  # noqa: PLC0415
+    """Show what the account has, and what its deals hold; needs no passphrase."""
+    from holdfast.client.reading_ledger import funds_of  # noqa: PLC0415
     from holdfast.ledger.core.address import address_text  # noqa: PLC0415
 
     profile = invocation.profile()
     account = address_text(profile.account)
-    grains = balance_of(profile.network, profile.account)
-    invocation.output.say(f"{wording.hold(grains)} in {account}")
-    invocation.output.result({"account": account, "balance_grains": grains})
+    funds = funds_of(profile.network, profile.account)
+    say = invocation.output.say
+    say(f"{wording.hold(funds.balance)} in {account}")
+    if funds.locked:
+        say(f"{wording.hold(funds.locked)} in the escrow of deals: `holdfast bill`")
+    if funds.ended:
+        back = wording.hold(funds.ended)
+        say(f"  {back} of it in deals that end: what is not spent comes back")
+    invocation.output.result(
+        {
+            "account": account,
+            "balance_grains": funds.balance,
+            "escrow_grains": funds.locked,
+            "escrow_ended_grains": funds.ended,
+        }
+    )
 
 
 @command.command("address")
