@@ -14,8 +14,10 @@ from holdfast.protocol.answer import Answer
 from holdfast.protocol.checkpoint import Entries
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.placement import majority
-from holdfast.protocol.pricing import earned
+from holdfast.protocol.pricing import earned, stake_needed
+from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import ChunkId, DealId, Grains, VaultId
+from holdfast.vault.core.effects import TakeOver
 from holdfast.vault.core.saved import AuditEnded, Outcome
 from simulation.detection import Detection
 from simulation.sim_owner import Kept, SimOwner
@@ -56,6 +58,7 @@ class Promises:
         self._lost: set[ChunkId] = set()
         self._below: dict[DealId, int] = {}
         self._ejected: set[VaultId] = set()
+        self._rebuilt: set[tuple[DealId, int, VaultId, VaultId]] = set()
         universe.watch = self._watch
 
     def died(self, vault: SimVault) -> None:
@@ -77,6 +80,8 @@ class Promises:
                 self._proved[key] = stood.declared.entries
             case "read":
                 self.detection.read(vault, *fact)
+            case "taken":
+                self._taken_over(vault, *fact)
             case "Settle":
                 self._settled(*fact)
             case _:
@@ -157,7 +162,7 @@ class Promises:
                     f"{state.settled.period}, but earned {self._entitled[row.vault]}"
                 )
         books = state.books
-        if books.earned > sum(self._entitled.values()) + books.slashed:
+        if books.earned > sum(self._entitled.values()):
             self.broken.append(f"{books.earned} grains were earned without proofs")
 
     def _entitle(self, vault: SimVault, epoch: int) -> None:
@@ -178,6 +183,18 @@ class Promises:
             ):
                 grains = earned(entry.held_bytes, holder.price)
                 self._entitled[vault.id] += grains
+
+    def _taken_over(
+        self, vault: SimVault, order: TakeOver, claim: SignedTakeover | None
+    ) -> None:
+        """Entitle a vault to what rebuilding a lost slot is worth, once."""
+        slot = (order.deal.id, order.index, order.lost, vault.id)
+        if claim is None or claim.value.full is None or slot in self._rebuilt:
+            return
+        self._rebuilt.add(slot)
+        held = claim.value.full.head.value.held_bytes
+        price = self.universe.params.rebuild_price
+        self._entitled[vault.id] += stake_needed(held, price)
 
     def _can_buy(self, vault: SimVault, epoch: int) -> bool:
         """Tell whether hostile neighbours decided this audit on their own."""

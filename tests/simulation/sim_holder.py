@@ -10,18 +10,18 @@ from typing import Any
 
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.answer import LeafProof
-from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.chunk import (
-    ChunkHeader,
     EncodedChunk,
 )
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import NetworkParams
-from holdfast.protocol.receipt import FullReceipt
+from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import ChunkId, DealId, NetworkId, VaultId
 from holdfast.vault.core.admission import Admission
 from holdfast.vault.core.challenged import WantedLeaf
+from holdfast.vault.core.effects import RebuildMissing, TakeOver
 from holdfast.vault.core.holding_events import (
     HaveShard,
     HealShard,
@@ -31,6 +31,7 @@ from holdfast.vault.core.holding_events import (
 )
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.data_side import DataSide, World
+from holdfast.vault.former_deals import FormerDeals
 from holdfast.vault.holdings_database import HoldingsDatabase
 from holdfast.vault.holdings_driver import Holder, HoldingsDriver, Limits, Store
 from holdfast.vault.holdings_journal import HoldingsJournal
@@ -38,21 +39,15 @@ from holdfast.vault.holdings_queries import HoldingsQueries
 from holdfast.vault.manifests import Manifests
 from holdfast.vault.owner_desk import only
 from holdfast.vault.quote_desk import Terms
-from holdfast.vault.rebuilding import (
-    LostShard,
-    MalformedUploadError,
-    Rebuilder,
-    keep_rebuilt,
-)
 from holdfast.vault.recovery import recover
 from holdfast.vault.shard_files import ShardDamagedError, ShardFiles, StoredShard
 from holdfast.vault.shard_intake import ArrivedShard, keep_verified, stage_verified
 from holdfast.vault.workers import disk_troubles
 from simulation.sim_disk import SimDisk
+from simulation.sim_repair import Reach, SimRebuilder, SimSpreading, SimTakingOver
 
 QUOTA_BYTES = 1 << 30
 PRICE = 3 << 30
-Fetch = Callable[[VaultId, ChunkId, ChunkHeader], bytes | None]
 
 
 def at_once(work: Coroutine[Any, Any, Any]) -> Any:
@@ -141,9 +136,14 @@ class SimHolder:
     """What one vault holds; a crash loses what was not synced."""
 
     def __init__(
-        self, keys: NodeKeys, state: LedgerState, now: Callable[[], float]
+        self,
+        keys: NodeKeys,
+        state: LedgerState,
+        now: Callable[[], float],
+        reach: Reach,
     ) -> None:
         self.keys = keys
+        self._reach = reach
         self.disk = SimDisk()
         self._now = now
         self._database = HoldingsDatabase(":memory:")  # type: ignore[arg-type]
@@ -177,7 +177,13 @@ class SimHolder:
         peers: Any = None
         world = World(view, peers, view, lambda: Terms(PRICE))
         admission = Admission(vault, queries.promises())
-        return DataSide(driver, world, admission, self._database)
+        data = DataSide(driver, world, admission, self._database)
+        self.rebuilder = SimRebuilder(driver, self._reach)
+        takeovers = SimTakingOver(driver, view, self.rebuilder, self._reach)
+        data._rebuilder, data._takeovers = self.rebuilder, takeovers
+        data._former = FormerDeals(driver, view, takeovers)
+        data._spreading = SimSpreading(driver, view, self._reach)
+        return data
 
     # What an owner does.
 
@@ -224,46 +230,26 @@ class SimHolder:
             at_once(self.driver.damaged(deal, (chunk,)))
             return None
 
-    def rebuild(self, deal: Deal, entry: Entry, fetch: Fetch) -> tuple[int, int, int]:
-        """Return shards rebuilt, bytes fetched, and chunks found malformed."""
-        holding = self.driver.holdings.deals.get(deal.id)
-        if holding is None or holding.head(entry.head) is None:
-            return 0, 0, 0
-        declared: list[LostShard] = at_once(
-            Rebuilder(self.driver, None)._declared(holding, entry)  # type: ignore[arg-type]
-        )
-        rebuilt = moved = malformed = 0
-        for lost in declared:
-            shards = gather(deal, self.keys.vault_id, lost, fetch)
-            moved += sum(len(shard) for shard in shards.values())
-            if len(shards) < lost.header.k:
-                continue
-            try:
-                with disk_troubles():
-                    keep_rebuilt(self.files, holding, lost, shards)
-            except MalformedUploadError:
-                malformed += 1
-            except RefusedError:
-                continue
-            else:
-                at_once(self.driver.healed(deal.id, (lost.chunk,)))
-                rebuilt += 1
-        return rebuilt, moved, malformed
+    def rebuild(self, order: RebuildMissing) -> int:
+        """Return how many shards are durable again."""
+        rebuilt = self.data.rebuild_missing(order.deal, order.entry, order.requests)
+        return int(at_once(rebuilt))
+
+    def take_over(self, order: TakeOver) -> tuple[SignedTakeover | None, str]:
+        """Return the claim to a slot, or why there is none."""
+        try:
+            return at_once(self.data.take_over(order)), ""
+        except HoldfastError as error:
+            return None, str(error)
+
+    def drop_takeover(self, deal: DealId) -> None:
+        at_once(self.data.drop_takeover(deal))
 
     def begin_epoch(self, epoch: int) -> None:
-        """Do what is due once an epoch, except handing receipts on."""
-        at_once(self.data.quotes.expire(epoch))
-        params = self.driver.holder.params
-        for deal in self.data.world.ledger.deals_held(self.keys.vault_id):
-            if self.driver.holdings.collectable(deal, epoch, params):
-                at_once(self.driver.collect(deal.id))
+        at_once(self.data.epoch_started(epoch))
 
     def scrub(self, shards: int) -> None:
         at_once(self.data.scrub(shards))
-
-    def full_receipts(self) -> Iterable[FullReceipt]:
-        held = self.driver.holdings.deals.values()
-        return [holding.full for holding in held if holding.full]
 
     def keep_silent(self) -> None:
         """From now on remember no damage, so that no checkpoint declares it."""
@@ -280,17 +266,3 @@ class SimHolder:
         except ShardDamagedError:
             return False
         return True
-
-
-def gather(
-    deal: Deal, without: VaultId, lost: LostShard, fetch: Fetch
-) -> dict[int, bytes]:
-    """Return k verified shards of siblings, or fewer when no more can be had."""
-    shards: dict[int, bytes] = {}
-    for index, holder in enumerate(deal.holders):
-        if len(shards) == lost.header.k or holder.vault == without:
-            continue
-        body = fetch(holder.vault, lost.chunk, lost.header)
-        if body is not None:
-            shards[index] = body
-    return shards

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.followed import LedgerState
+from holdfast.protocol.answer import Answer
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
@@ -38,6 +40,7 @@ class SimVault:
     params: NetworkParams
     now: Callable[[], float]
     carry: Carry
+    reach: Callable[["SimVault", VaultId], "SimVault | None"]
     mask: "Mask | None" = None
     alive: bool = False
     gone: bool = False
@@ -48,6 +51,7 @@ class SimVault:
     wakes: set[float] = field(default_factory=set)
     following: bool = False
     warnings: dict[str, int] = field(default_factory=dict)
+    answers: dict[tuple[VaultId, int], Signed[Answer]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.id: VaultId = self.keys.vault_id
@@ -55,7 +59,7 @@ class SimVault:
         self.saves = Saves(self.id, self.params)
         self.unsaved: list[Saved] = []
         self.me = Myself(self.keys, LedgerState(self.params))
-        self.holder = SimHolder(self.keys, self.me.ledger, self.now)
+        self.holder = SimHolder(self.keys, self.me.ledger, self.now, self._reach)
         self.node = self._node(Restored())
 
     @property
@@ -64,6 +68,9 @@ class SimVault:
 
     def _node(self, restored: Restored) -> Node:
         return Node(self.me, restored, claim_grains=CLAIM_GRAINS)
+
+    def _reach(self, other: VaultId) -> "SimVault | None":
+        return self.reach(self, other)
 
     def restart(self, holder_restart: Callable[[SimHolder, LedgerState], None]) -> None:
         """Begin another life from the journal and the disk; the ledger is unknown."""

@@ -16,10 +16,28 @@ from nacl.exceptions import BadSignatureError
 
 from holdfast.protocol import bls, checkpoint, encoding, keys, placement
 from holdfast.protocol.errors import SignatureInvalidError
-from holdfast.vault import data_side, leaf_reading, owner_desk, quote_desk, scrubbing
+from holdfast.vault import (
+    data_side,
+    former_deals,
+    leaf_reading,
+    owner_desk,
+    quote_desk,
+    rebuilding,
+    scrubbing,
+    taking_over,
+)
 
 REMEMBERED_MAX = 20_000
-WAITING = (data_side, leaf_reading, owner_desk, quote_desk, scrubbing)
+WAITING = (
+    data_side,
+    former_deals,
+    leaf_reading,
+    owner_desk,
+    quote_desk,
+    rebuilding,
+    scrubbing,
+    taking_over,
+)
 """The modules whose work runs to its end although a client hangs up."""
 
 
@@ -141,6 +159,14 @@ async def straight(work: Coroutine[Any, Any, Any]) -> Any:
     return await work
 
 
+class OneAfterAnother:
+    """Stands in for `asyncio` where calls are only gathered."""
+
+    @staticmethod
+    async def gather(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+        return [await one for one in work]
+
+
 @contextmanager
 def stand_ins() -> Iterator[None]:
     """Put everything in, and take it out at the end."""
@@ -155,6 +181,8 @@ def stand_ins() -> Iterator[None]:
         (placement, "neighbours", neighbours),
         (placement, "committee", committee),
         (checkpoint, "entry_leaf", entry_leaf),
+        (taking_over, "asyncio", OneAfterAnother),
+        (rebuilding, "asyncio", OneAfterAnother),
         *((module, "to_the_end", straight) for module in WAITING),
     )
     with ExitStack() as stack:

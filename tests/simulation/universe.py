@@ -15,15 +15,14 @@ from holdfast.ledger.core.followed import LedgerNews
 from holdfast.ledger.core.operations import Operation
 from holdfast.ledger.core.registry import registration
 from holdfast.protocol.answer import Answer
-from holdfast.protocol.chunk import ChunkHeader, check_shard
-from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.judgement import Question, SealedAnswer, fault_of, seal
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.signing import Signed
-from holdfast.protocol.units import ChunkId, Grains, VaultId
+from holdfast.protocol.units import Grains, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
+from holdfast.vault.core.fault_messages import AuditOf
 from simulation.clock import Chronicle, Clock
 from simulation.exchange import Exchange
 from simulation.sim_chain import SimChain
@@ -34,6 +33,8 @@ from simulation.weather import Climate, Weather
 GENESIS = 1_000_000
 FOLLOW_SECONDS = 1.0
 WORK_SECONDS = (0.01, 0.1)
+REPAIR_SECONDS = 1.0
+ANSWERS_MAX = 128
 Watch = Callable[[str, SimVault, Any], None]
 
 
@@ -57,7 +58,7 @@ class Universe:
         self.by_id: dict[VaultId, SimVault] = {}
         self.calls: Counter[str] = Counter()
         self.repair_bytes = 0
-        self.malformed = 0
+        self.unrebuilt = 0
         self.watch: Watch = _nobody
         self._verdicts: dict[tuple[int, int], tuple[object, str | None]] = {}
         self.replies: dict[int, Callable[[fx.Reply | fx.Refuse], None]] = {}
@@ -75,6 +76,7 @@ class Universe:
             self.params,
             lambda: self.clock.now,
             lambda vault, effect: self._handlers[type(effect)](vault, effect),
+            self.reach,
         )
         self.vaults.append(vault)
         self.by_id[vault.id] = vault
@@ -94,7 +96,11 @@ class Universe:
             fx.ReadLeaves: self._read_leaves,
             fx.SealAnswer: self._seal,
             fx.CheckAnswer: self._check,
-            fx.KeepAnswer: _nothing,
+            fx.KeepAnswer: self._keep_answer,
+            fx.JudgeAnswer: self._judge_in_court,
+            fx.ShowAudit: self._show_audit,
+            fx.TakeOver: self._take_over,
+            fx.DropTakeover: self._drop_takeover,
             fx.LetGo: self._let_go,
             fx.RebuildMissing: self._rebuild,
             fx.FindDeals: self._find_deals,
@@ -298,54 +304,55 @@ class Universe:
             vault.warnings[effect.message] = count + 1
 
     def _rebuild(self, vault: SimVault, effect: fx.RebuildMissing) -> None:
-        deal, entry, requests = effect.deal, effect.entry, effect.requests
-        life = vault.life
+        def event() -> ev.Event:
+            rebuilt = vault.holder.rebuild(effect)
+            self._count_repair(vault)
+            self.watch("rebuilt", vault, (effect.deal, rebuilt))
+            return ev.MissingRebuilt(self.now, effect.deal.id, rebuilt)
 
-        def fetch(sibling: VaultId, chunk: ChunkId, _: ChunkHeader) -> Any:
-            request = requests.get(sibling)
-            source = self.by_id[sibling]
-            if request is None or not self.reaches(vault, source):
-                return None
-            try:
-                source.node.check_sibling(request, self.now)
-            except ProtocolError:
-                return None
-            index = deal.index_of(sibling)
-            assert index is not None
-            return self.served(source, deal.id, chunk, index)
+        self.later(vault, event, REPAIR_SECONDS)
 
-        def act() -> None:
-            if vault.life != life or not vault.alive:
-                return
-            rebuilt, moved, malformed = vault.holder.rebuild(deal, entry, fetch)
-            self.repair_bytes += moved
-            self.malformed += malformed
-            self.watch("rebuilt", vault, (deal, rebuilt, malformed))
-            vault.deliver(ev.MissingRebuilt(self.now, deal.id, rebuilt))
+    def _take_over(self, vault: SimVault, effect: fx.TakeOver) -> None:
+        def event() -> ev.Event:
+            claim, reason = vault.holder.take_over(effect)
+            self._count_repair(vault)
+            self.watch("taken", vault, (effect, claim))
+            deal, index = effect.deal.id, effect.index
+            return ev.TakenOver(self.now, deal, index, claim, reason)
 
-        self.clock.after(1.0 + self.weather.delay(), act)
+        self.later(vault, event, REPAIR_SECONDS)
 
-    def reaches(self, one: SimVault, other: SimVault) -> bool:
-        apart = self.weather.split(one.number, other.number)
-        return other.alive and not apart and not self.weather.lost()
+    def _drop_takeover(self, vault: SimVault, effect: fx.DropTakeover) -> None:
+        vault.holder.drop_takeover(effect.deal)
 
-    def served(
-        self, source: SimVault, deal: Any, chunk: ChunkId, index: int
-    ) -> bytes | None:
-        """Return a sibling's verified shard; who serves garbage gave none."""
-        shard = source.holder.serve(deal, chunk, index)
-        if shard is None:
+    def _count_repair(self, vault: SimVault) -> None:
+        rebuilder = vault.holder.rebuilder
+        self.repair_bytes += rebuilder.moved
+        self.unrebuilt += rebuilder.failed
+        rebuilder.moved = rebuilder.failed = 0
+
+    def _judge_in_court(self, vault: SimVault, effect: fx.JudgeAnswer) -> None:
+        fault = self.judge(effect.answer, effect.question)
+        answer = effect.answer
+        self.later(vault, lambda: ev.AnswerJudged(self.now, answer, fault))
+
+    def _keep_answer(self, vault: SimVault, effect: fx.KeepAnswer) -> None:
+        value = effect.answer.value
+        vault.answers[value.checkpoint.vault, value.epoch] = effect.answer
+        while len(vault.answers) > ANSWERS_MAX:
+            del vault.answers[next(iter(vault.answers))]
+
+    def _show_audit(self, vault: SimVault, effect: fx.ShowAudit) -> None:
+        answer = vault.answers.get((effect.vault, effect.epoch))
+        self._reply(vault, fx.Reply(effect.token, AuditOf(answer)))
+
+    def reach(self, one: SimVault, other: VaultId) -> SimVault | None:
+        """Return a vault that another can reach now."""
+        target = self.by_id[other]
+        apart = self.weather.split(one.number, target.number)
+        if not target.alive or apart or self.weather.lost():
             return None
-        body: bytes | None = bytes(shard.body)
-        if source.mask:
-            body = source.mask.serve(shard.proof, bytes(shard.body))
-        if body is None:
-            return None
-        try:
-            check_shard(chunk, shard.proof, body)
-        except ProtocolError:
-            return None
-        return body
+        return target
 
 
 def _nobody(kind: str, vault: SimVault, fact: object) -> None:
