@@ -15,8 +15,16 @@ from holdfast.protocol.checkpoint import Entries, StorageCertificate
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.faults import Miss
 from holdfast.protocol.record import SignedRecord
-from holdfast.protocol.settlement import DEAL_LEAF, VAULT_LEAF, Totals, prove_total
+from holdfast.protocol.settlement import (
+    DEAL_LEAF,
+    REPLACEMENT_LEAF,
+    VAULT_LEAF,
+    Replacement,
+    Totals,
+    prove_total,
+)
 from holdfast.protocol.signing import Signed
+from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import DealId, Digest, VaultId
 from holdfast.vault.core import fault_messages as fm
 from holdfast.vault.core import messages as m
@@ -38,6 +46,8 @@ ENTRIES = Entries((examples.ENTRY,))
 COUNTED = (m.Counted(VAULT, 3, Digest(b"\3" * 32)),)
 CERTIFY = m.Certify((CERTIFICATE,), (ENTRIES,))
 TOTALS = Totals({VAULT: 5, OTHER: 7}, {DealId(b"\1" * 32): 12})
+REPLACED: Replacement = examples.FORMATS["replacement"][1]
+TAKEOVER: SignedTakeover = examples.FORMATS["takeover"][1]
 PROOF = prove_total(TOTALS, VAULT_LEAF, VAULT)
 assert PROOF
 
@@ -94,6 +104,18 @@ EXCHANGES: list[tuple[m.Request, m.Reply]] = [
     (fm.AskAudit(VAULT, 8), fm.AuditOf(ANSWER)),
     (fm.AskAudit(VAULT, 8), fm.AuditOf(None)),
     (m.AskProof(DEAL_LEAF, b"\1" * 32), m.Proven(4, (PROOF,))),
+    (m.AskProof(REPLACEMENT_LEAF, b"\1" * 32), m.Proven(4, ())),
+    (m.ClaimSlot(TAKEOVER), m.Noted()),
+    (
+        m.ProposeSettlement(
+            examples.STATEMENT,
+            VAULT,
+            BLS,
+            (),
+            (m.Listed(REPLACED, Digest(b"\1" * 32)), m.Listed(REPLACED, None)),
+        ),
+        m.SettlementReply(lacking_claims=(Digest(b"\1" * 32),)),
+    ),
 ]
 
 
@@ -148,8 +170,8 @@ def test_gossip_that_is_not_in_form_is_refused(message: pb.GossipRequest) -> Non
 
 def test_totals_travel_in_pages() -> None:
     vaults = {VaultId(n.to_bytes(32, "big")): n + 1 for n in range(TOTALS_PER_PAGE)}
-    totals = replace(TOTALS, earned=vaults)
+    totals = replace(TOTALS, earned=vaults, replaced=(REPLACED,))
     pages = list(totals_pages(totals))
-    assert len(pages) == 2
+    assert len(pages) == 3
     assert read_totals(3, pages) == m.TotalsOf(3, totals)
     assert read_totals(3, []) == m.TotalsOf(3, Totals({}, {}))
