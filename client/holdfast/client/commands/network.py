@@ -112,6 +112,35 @@ def down(invocation: Invocation, *, delete: bool, directory: Path | None) -> Non
     invocation.output.result({"ended": ended, "deleted": delete})
 
 
+@command.command("drill")
+@click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--epoch-seconds", type=click.IntRange(2, 3600), default=5)
+@click.option("--keep", is_flag=True, help="Keep the drill's directory afterwards.")
+@pass_invocation
+def drill(
+    invocation: Invocation, *, path: Path | None, epoch_seconds: int, keep: bool
+) -> int:
+    """Lose and damage vaults of a network of its own, and watch it heal.
+
+    It starts 14 vaults, backs up a copy of PATH (by default Holdfast's own files, at
+    most 48 MiB), kills two holders for good, deletes half of a third one's shards and
+    turns a byte in every shard of a fourth. Nobody helps. It prints what the network
+    does about it, judges the case files offline, and restores everything on a new
+    machine. It exits with 21 if anything is not as it says.
+    """
+    from holdfast.client.demo.frozen_copy import default_source  # noqa: PLC0415
+    from holdfast.client.demo.page import Page  # noqa: PLC0415
+    from holdfast.client.drill.story import tell  # noqa: PLC0415
+    from holdfast.client.staged_story import run_story  # noqa: PLC0415
+
+    source = (path or default_source()).absolute()
+
+    async def story(directory: Path, page: Page) -> None:
+        await tell(source, directory, page, epoch_seconds)
+
+    return run_story(invocation.output, "holdfast-drill-", story, keep=keep)
+
+
 def _network(invocation: Invocation, directory: Path | None) -> "LocalNetwork":
     from holdfast.client.local_network import LocalNetwork  # noqa: PLC0415
 

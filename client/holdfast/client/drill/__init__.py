@@ -1,0 +1,1 @@
+"""The drill: vaults of a local network are lost and damaged, and it heals itself."""
