@@ -107,6 +107,12 @@ ADVICE: Final = {
         ExitCode.REFUSED,
         "add --keep-last 1, or name the snapshots that shall go",
     ),
+    "MountUnavailableError": Advice("no_fuse", ExitCode.FAILED),
+    "MountFailedError": Advice(
+        "mount_failed",
+        ExitCode.FAILED,
+        "`holdfast restore` brings files back without a mount",
+    ),
     "PatternError": Advice(
         "unreadable_pattern",
         ExitCode.USAGE,

@@ -28,6 +28,7 @@ SECTIONS: Final = {
         "ls": "List the files in a backup.",
         "find": "Find files by name in all backups.",
         "diff": "Show what changed from one backup to another.",
+        "mount": "Show all backups as a directory (where FUSE is).",
         "cat": "Write a file of a backup to standard output.",
         "stats": "Show how large backups are.",
         "tag": "Change the tags of backups: add, remove, set.",
