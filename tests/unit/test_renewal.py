@@ -24,6 +24,7 @@ from holdfast.client.core.renewal import (
     warnings,
 )
 from holdfast.client.exit_codes import ExitCode
+from holdfast.client.invocation import Invocation
 from holdfast.client.main import main
 from holdfast.client.profile import Profile
 from holdfast.client.renewing import (
@@ -193,6 +194,27 @@ def test_the_policy_is_set_shown_and_taken_back_by_command(
     assert load_policy(home) == Policy(8766 * 3600, 30 * 86400, 2_500_000_000)
     assert main([*words, "--off"]) == 0
     assert load_policy(home) is None
+
+
+class Kept:
+    """A client whose upkeep has something to say."""
+
+    def with_storage(self, _work: object) -> tuple[str, ...]:
+        return ("warning: a deal ends",)
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [({}, "warning: a deal ends\n"), ({"as_json": True}, ""), ({"quiet": True}, None)],
+)
+def test_warnings_go_to_standard_error_and_never_beside_json(
+    flags: dict[str, bool], shown: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client: Any = Kept()
+    Invocation(**flags)._look_after(client)  # type: ignore[arg-type] # flags by name
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == ("warning: a deal ends\n" if shown is None else shown)
 
 
 # On a market.
