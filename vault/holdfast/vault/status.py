@@ -1,5 +1,6 @@
 """How the vault in a directory is, as the vault itself says."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,22 +10,29 @@ import grpc
 from holdfast.ledger.core.errors import hold
 from holdfast.protocol.units import GIB
 from holdfast.vault.config import VaultDirectory
+from holdfast.vault.core.own_record import OwnRecord
+from holdfast.vault.record import record_of
 from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2 as pb
 from holdfast.wire.v1.vault_pb2_grpc import VaultStub
 
 ASK_SECONDS: Final = 3.0
+_SHOWN: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is known of one vault; `said` is its own description while it serves."""
+    """What is known of one vault; `said` is its own description while it serves.
+
+    `record` is what its journal has, whether it serves or not.
+    """
 
     vault: str
     directory: Path
     endpoint: str | None
     pid: int | None
     said: pb.DescribeReply | None
+    record: OwnRecord
 
     @property
     def serving(self) -> bool:
@@ -39,6 +47,10 @@ class Status:
             "serving": self.serving,
             "endpoint": self.endpoint,
             "pid": self.pid,
+            "own_standing": self.record.standing().word,
+            "reason": self.record.standing().reason,
+            "demerits": len(self.record.misses),
+            "cases": len(self.record.accusations),
         }
         said = self.said
         if said is not None:
@@ -62,7 +74,8 @@ class Status:
         """Return it for people."""
         said = self.said
         if said is None:
-            return f"vault {self.vault[:16]} does not run ({self.directory})"
+            text = f"vault {self.vault[:16]} does not run ({self.directory})"
+            return "\n".join((text, *self._of_record()))
         held, quota = said.held_bytes / GIB, said.quota_bytes / GIB
         shards = f"{said.held_shards} shards, {said.missing_shards} missing"
         earned, claimed = hold(said.earned_grains), hold(said.claimed_grains)
@@ -76,8 +89,25 @@ class Status:
                 f"  holds     {held:.3f} of {quota:.3f} GiB, {shards}",
                 f"  proved    {said.certified_epochs} epochs, the last was {last}",
                 f"  earned    {earned}, claimed {claimed}",
+                *self._of_record(),
             )
         )
+
+    def _of_record(self) -> Iterator[str]:
+        record = self.record
+        standing = record.standing()
+        yield f"  record    {standing.word}: {standing.reason}"
+        if record.audits:
+            last = record.audits[0]
+            why = f", {last.reason}" if last.reason else ""
+            yield f"  audited   epoch {last.epoch}: {last.outcome.value}{why}"
+        if record.misses:
+            epochs = ", ".join(str(miss.epoch) for miss in record.misses[:_SHOWN])
+            more = " …" if len(record.misses) > _SHOWN else ""
+            yield f"  missed    certified by neighbours: epochs {epochs}{more}"
+        if record.accusations:
+            count = len(record.accusations)
+            yield f"  cases     {count}; `holdfast vault record` says how they ended"
 
 
 async def status_of(path: Path) -> Status:
@@ -85,8 +115,9 @@ async def status_of(path: Path) -> Status:
     directory = VaultDirectory(path)
     vault = directory.keys().vault_id.hex()
     mark = directory.running()
+    record = record_of(path)
     if mark is None:
-        return Status(vault, path, None, None, None)
+        return Status(vault, path, None, None, None, record)
     endpoint, pid = str(mark["endpoint"]), int(mark["pid"])
     channel = rpc.connect(endpoint, directory.identity().certificate_pem)
     try:
@@ -97,4 +128,4 @@ async def status_of(path: Path) -> Status:
         said = None
     finally:
         await channel.close()
-    return Status(vault, path, endpoint, pid if said else None, said)
+    return Status(vault, path, endpoint, pid if said else None, said, record)

@@ -1,0 +1,160 @@
+"""A vault's own record: its audits, what is certified against it, and how it stands.
+
+Nothing in it is secret: whoever asks its neighbours finds the same. Here it is put
+together for its operator, who wants to know what is wrong before others act on it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from holdfast.protocol.answer import Answer
+from holdfast.protocol.cases import Case
+from holdfast.protocol.faults import MissCertificate
+from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.placement import majority
+from holdfast.protocol.settlement import Certificate
+from holdfast.protocol.signing import Signed
+from holdfast.protocol.units import Digest, Grains, VaultId
+from holdfast.vault.core.saved import (
+    AuditEnded,
+    CaseAnswered,
+    CaseKept,
+    CaseUpheld,
+    Outcome,
+)
+
+LATE_EPOCHS = 2
+"""For how long after a miss that was seen as unreachable a vault counts as away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """A case against the vault, judged in `period`, and how it ended so far."""
+
+    case: Case
+    period: int
+    upheld: Certificate | None = None
+    answer: Signed[Answer] | None = None
+
+    def slashed(self) -> Grains:
+        """Return what of the stake it cost."""
+        ejections = self.upheld.statement.ejections if self.upheld else ()
+        digest = self.case.digest()
+        return sum(e.slashed for e in ejections if e.case_digest == digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What the vault earned up to a settled period, and since the one before."""
+
+    period: int
+    total: Grains
+    grains: Grains
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a vault stands, in one word, and the reason in one sentence."""
+
+    word: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class OwnRecord:
+    """Everything a vault keeps about itself, as of `epoch`; the newest comes first."""
+
+    vault: VaultId
+    params: NetworkParams
+    epoch: int
+    audits: tuple[AuditEnded, ...]
+    misses: tuple[MissCertificate, ...]
+    accusations: tuple[Accusation, ...]
+    earned: tuple[Earned, ...]
+
+    def standing(self) -> Standing:
+        """Return how it stands by its own record; the ledger may know of more."""
+        for accusation in self.accusations:
+            if accusation.upheld is not None:
+                period = accusation.upheld.statement.period + 1
+                text = f"the committee of period {period} upheld a case against it"
+                return Standing("ejected", text)
+        reason = self._suspicion()
+        if reason is not None:
+            return Standing("suspect", reason)
+        proved = sum(a.outcome is Outcome.CERTIFIED for a in self.recent())
+        text = f"it proved {proved} of its last {len(self.recent())} audits"
+        return Standing("active", text)
+
+    def recent(self) -> tuple[AuditEnded, ...]:
+        """Return the audits within the window of missed epochs, without void ones."""
+        oldest = self.epoch - self.params.window_reachable
+        return tuple(
+            audit
+            for audit in self.audits
+            if audit.epoch >= oldest and audit.outcome is not Outcome.VOID
+        )
+
+    def was_reached(self, miss: MissCertificate) -> bool:
+        """Return whether a majority of its neighbours could reach it in that epoch."""
+        reached = sum(witness.reachable for witness in miss.witnesses)
+        # A small network's groups are smaller; then all of the witnesses must say so.
+        return reached >= min(majority(self.params.group_size), len(miss.witnesses))
+
+    def _suspicion(self) -> str | None:
+        params = self.params
+        near = self._misses_within(params.window_reachable)
+        reached = [miss for miss in near if self.was_reached(miss)]
+        if len(reached) >= params.missed_reachable:
+            return _too_many(len(reached), params.window_reachable, "while reachable")
+        far = self._misses_within(params.window_unreachable)
+        if len(far) >= params.missed_unreachable:
+            return _too_many(len(far), params.window_unreachable, "in any way")
+        newest = max(self.misses, key=lambda miss: miss.epoch, default=None)
+        late = newest is not None and newest.epoch >= self.epoch - LATE_EPOCHS
+        if newest and late and not self.was_reached(newest):
+            return f"its neighbours could not reach it in epoch {newest.epoch}"
+        missed = [a for a in self.recent() if a.outcome is Outcome.MISSED]
+        if len(missed) >= params.missed_reachable:
+            return _too_many(len(missed), params.window_reachable, "by its own account")
+        return None
+
+    def _misses_within(self, window: int) -> list[MissCertificate]:
+        return [miss for miss in self.misses if miss.epoch > self.epoch - window]
+
+
+def accusations_of(
+    vault: VaultId, kept: Iterable[CaseKept | CaseUpheld | CaseAnswered]
+) -> tuple[Accusation, ...]:
+    """Return the cases against a vault, the newest first, each with how it ended."""
+    opened: dict[Digest, CaseKept] = {}
+    upheld: dict[Digest, Certificate] = {}
+    answered: dict[Digest, Signed[Answer]] = {}
+    for item in kept:
+        match item:
+            case CaseKept(case, _) if case.vault == vault:
+                opened[case.digest()] = item
+            case CaseUpheld(digest, certificate):
+                upheld[digest] = certificate
+            case CaseAnswered(digest, answer):
+                answered[digest] = answer
+            case _:
+                pass
+    return tuple(
+        Accusation(one.case, one.period, upheld.get(digest), answered.get(digest))
+        for digest, one in reversed(opened.items())
+    )
+
+
+def earned_of(totals: Iterable[tuple[int, Grains]]) -> tuple[Earned, ...]:
+    """Return earnings of (period, total so far) pairs, the newest period first."""
+    found: list[Earned] = []
+    before = 0
+    for period, total in sorted(totals):
+        found.append(Earned(period, total, total - before))
+        before = total
+    return tuple(reversed(found))
+
+
+def _too_many(count: int, window: int, how: str) -> str:
+    return f"{count} epochs of the last {window} were missed {how}"
