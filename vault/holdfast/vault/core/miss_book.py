@@ -46,6 +46,10 @@ class MissBook:
         known = self._known.get(vault, {})
         return tuple(known[epoch] for epoch in sorted(known))
 
+    def newest(self) -> tuple[MissCertificate, ...]:
+        """Return the newest certificate of each vault that has any."""
+        return tuple(known[max(known)] for known in self._known.values() if known)
+
     def checkpoint(self, vault: VaultId) -> SignedCheckpoint | None:
         """Return the newest checkpoint known of a vault that missed an epoch."""
         return self._checkpoints.get(vault)
