@@ -184,7 +184,7 @@ def test_the_record_is_read_while_the_vault_has_its_journal_open(
 
 def test_a_vault_that_never_ran_has_an_empty_record(directory: VaultDirectory) -> None:
     found = record_of(directory.path, GENESIS + 5 * NOW)
-    assert not (found.audits or found.misses or found.earned)
+    assert not any((found.audits, found.misses, found.earned))
     assert "none" in as_text(found)
 
 

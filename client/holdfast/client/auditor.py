@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
-from holdfast.client.core.auditing import AuditFinding, VaultAudit
+from holdfast.client.core.auditing import AuditFinding, VaultAudit, Verdict
 from holdfast.client.core.auditing_deal import DealFinding, judge_deal, terms_of
 from holdfast.client.core.auditing_settlement import (
     Leaves,
@@ -34,12 +34,14 @@ from holdfast.ledger.port import Ledger
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.faults import MissCertificate
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.settlement import DEAL_LEAF, Certificate
 from holdfast.protocol.units import DealId, Grains, VaultId
 
 _AT_ONCE: Final = 8
 _SHOWERS_MAX: Final = 16
+_MISS_WITNESSES: Final = 3
 _ID_DIGITS: Final = 64
 _NOTHING: Final = ShownAudit(None, None)
 Id = TypeVar("Id", bound=bytes)
@@ -86,6 +88,7 @@ class Auditor:
         self._directory = directory
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._silent: set[VaultId] = set()
+        self._missed: dict[VaultId, tuple[MissCertificate, ...]] = {}
 
     @classmethod
     async def connect(cls, network: NetworkFile) -> Self:
@@ -132,6 +135,7 @@ class Auditor:
         """
         await self._ledger.catch_up(wait_seconds)
         self._silent.clear()
+        self._missed.clear()
         vaults = [v for v in self.state.vaults() if self.state.is_active(v)]
         if vaults:
             await self._directory.refresh_if_unknown(vaults)
@@ -165,7 +169,23 @@ class Auditor:
                 await asyncio.to_thread(
                     audit.take, witness, shown.answer, shown.certificate
                 )
+        if audit.finding().verdict in {Verdict.MISSED, Verdict.UNKNOWN}:
+            audit.take_misses(await self._misses(vault))
         return audit.finding()
+
+    async def _misses(self, vault: VaultId) -> tuple[MissCertificate, ...]:
+        """Return what is signed of a vault's missed epochs, as three neighbours say."""
+        if vault not in self._missed:
+            group = self.state.group(vault, self.state.epoch)
+            answering = [v for v in group if v not in self._silent]
+            found: list[MissCertificate] = []
+            for witness in answering[:_MISS_WITNESSES]:
+                try:
+                    found += await self._link(witness).misses(vault)
+                except NetworkError as error:
+                    self._note(witness, error)
+            self._missed[vault] = tuple(found)
+        return self._missed[vault]
 
     async def vault(self, vault: VaultId, epochs: int) -> tuple[AuditFinding, ...]:
         """Return the findings on a vault's last finished epochs, newest first."""

@@ -21,9 +21,11 @@ from holdfast.client.network_errors import (
     VaultUnreachableError,
 )
 from holdfast.protocol.answer import ANSWER, Answer
+from holdfast.protocol.cases import CASE_FILE, CaseFile
 from holdfast.protocol.checkpoint import STORAGE_CERTIFICATE, StorageCertificate
 from holdfast.protocol.deal import GRANT, QUOTE, SignedGrant, SignedQuote
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate
 from holdfast.protocol.manifest import (
     CHUNKS_MAX,
     HEAD,
@@ -37,7 +39,13 @@ from holdfast.protocol.receipt import (
     SignedReceipt,
 )
 from holdfast.protocol.record import VAULT_RECORD, SignedRecord
-from holdfast.protocol.settlement import TOTAL, TOTAL_PROOF, Total, TotalProof
+from holdfast.protocol.settlement import (
+    REPLACEMENT,
+    TOTAL,
+    TOTAL_PROOF,
+    Total,
+    TotalProof,
+)
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import ChunkId, DealId, Digest, VaultId
 from holdfast.wire import frames, rpc
@@ -178,15 +186,31 @@ class VaultLink:
         """Ask for all totals of a settlement; their root is not checked."""
         request = network_pb2.TotalsRequest(period=period)
         leaves: list[Total] = []
+        replaced: list[Total] = []
         with translated(self.vault):
             call = self._network_calls.Totals(
                 request, timeout=MANIFEST_SECONDS, metadata=rpc.metadata()
             )
             async for page in call:
                 leaves += [TOTAL.decode(leaf) for leaf in page.totals]
-                if len(leaves) > TOTALS_MAX:
+                replaced += [REPLACEMENT.decode(one).leaf() for one in page.replaced]
+                if len(leaves) + len(replaced) > TOTALS_MAX:
                     raise DecodingError("a settlement has more totals than any can")
-        return tuple(leaves)
+        return (*leaves, *sorted(replaced, key=lambda leaf: leaf.id))
+
+    async def misses(self, vault: VaultId) -> tuple[MissCertificate, ...]:
+        """Ask which missed epochs of a vault are known; nothing is verified."""
+        request = network_pb2.MissesRequest(vault=vault)
+        reply = await self._call(self._network_calls.Misses, request)
+        with translated(self.vault):
+            return tuple(MISS_CERTIFICATE.decode(miss) for miss in reply.misses)
+
+    async def case(self, vault: VaultId) -> CaseFile:
+        """Ask for the newest case against a vault; nothing is verified."""
+        request = network_pb2.CaseRequest(vault=vault)
+        reply = await self._call(self._network_calls.Case, request, AUDIT_SECONDS)
+        with translated(self.vault):
+            return CASE_FILE.decode(reply.file)
 
     async def quote(self, deal: DealId, capacity: int, end_epoch: int) -> SignedQuote:
         """Ask for a quote; only its form is checked."""

@@ -5,7 +5,7 @@ the ledger's registry and beacon draw; an answer counts when every leaf that the
 beacon asks for is proved up to a head that the owner signed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -20,6 +20,7 @@ from holdfast.protocol.checkpoint import (
     check_certificate,
 )
 from holdfast.protocol.errors import ProtocolError, SignatureInvalidError
+from holdfast.protocol.faults import MissCertificate, check_miss
 from holdfast.protocol.judgement import fault_of
 from holdfast.protocol.placement import majority
 from holdfast.protocol.signing import Signed
@@ -97,6 +98,7 @@ class VaultAudit:
         self._wrong: dict[bytes, str] = {}
         self._wrong_shown = ""
         self._keeping: set[VaultId] = set()
+        self._missed: tuple[int, bool] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -143,6 +145,20 @@ class VaultAudit:
         if answer is not None and answer == self._right and witness in self._group:
             self._keeping.add(witness)
 
+    def take_misses(self, misses: Iterable[MissCertificate]) -> None:
+        """Weigh what neighbours signed of epochs that they saw missed."""
+        ledger = self._ledger
+        for miss in misses:
+            if (miss.vault, miss.epoch) != (self._vault, self._epoch):
+                continue
+            try:
+                reached = check_miss(
+                    miss, ledger.network_id, self._group, ledger.identities()
+                )
+            except ProtocolError:
+                continue  # whoever shows it is at fault
+            self._missed = (len(miss.witnesses), reached)
+
     def finding(self) -> AuditFinding:
         """Return the verdict on what was shown so far."""
         verdict, reason = self._verdict()
@@ -173,7 +189,11 @@ class VaultAudit:
         ledger = self._ledger
         try:
             check_certificate(
-                certificate, ledger.network_id, self._group, ledger.identities()
+                certificate,
+                ledger.network_id,
+                self._group,
+                ledger.identities(),
+                ledger.stand_ins(self._vault, self._epoch, for_answer=True),
             )
         except ProtocolError:
             return  # whoever shows it is at fault, not the vault
@@ -243,6 +263,11 @@ class VaultAudit:
         return Verdict.UNCERTIFIED, kept + "neighbours took it in time"
 
     def _of_nothing(self) -> tuple[Verdict, str]:
+        if self._missed is not None:
+            witnesses, reached = self._missed
+            how = "though it could be reached" if reached else "it could not be reached"
+            text = f"{witnesses} of {len(self._group)} neighbours signed so; {how}"
+            return Verdict.MISSED, text
         if self._epoch >= self._ledger.epoch:
             return Verdict.RUNNING, "the epoch is not over"
         if not owes(self._ledger, self._vault, self._epoch):
