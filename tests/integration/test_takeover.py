@@ -145,16 +145,16 @@ def test_a_killed_candidate_goes_on_where_it_was(tmp_path: Path) -> None:
     async def story(takeover: TakeoverWorld) -> None:
         await takeover.owner.upload(*takeover.chunks)
         lacking = takeover.chunks[1]
-        moved = []
-        for index in (0, 2):
-            path = takeover.world.vaults[index].shard_file(takeover.deal.id, lacking.id)
-            path.rename(hidden := path.with_suffix(".hidden"))
-            moved.append((path, hidden))
+        path = takeover.world.vaults[0].shard_file(takeover.deal.id, lacking.id)
+        path.rename(hidden := path.with_suffix(".hidden"))
+        away = takeover.world.vaults[2]
+        await away.stop()
         with pytest.raises(RefusedError, match="1 shards cannot be rebuilt"):
             await takeover.take_over()
         await takeover.world.restart(CANDIDATE)
-        for path, hidden in moved:
-            hidden.rename(path)
+        hidden.rename(path)
+        await away.start()
+        takeover.world.peers.open.pop(away.vault)
         held = takeover.candidate.data.driver.holdings.deals[takeover.deal.id]
         assert set(held.missing) == {lacking.id}
         await takeover.take_over()
@@ -290,5 +290,22 @@ def test_a_candidate_fetches_no_ranges(tmp_path: Path) -> None:
         wanted = frames.Want(takeover.chunks[0].id, 0, 1)
         with pytest.raises(Exception, match="whole shards only"):
             await asyncio.wait_for(line.fetch(wanted, opening=opening), 10)
+
+    play(tmp_path, story)
+
+
+def test_a_shard_that_every_sibling_lacks_does_not_keep_the_slot_open(
+    tmp_path: Path,
+) -> None:
+    async def story(takeover: TakeoverWorld) -> None:
+        await takeover.owner.upload(*takeover.chunks)
+        gone = takeover.chunks[1]
+        for index in (0, 2):
+            path = takeover.world.vaults[index].shard_file(takeover.deal.id, gone.id)
+            path.unlink()
+        await takeover.take_over()
+        takeover.name_the_candidate()
+        (entry,) = takeover.candidate.data.entries().items
+        assert sum(size for _, size in entry.missing) == len(gone.shards[LOST])
 
     play(tmp_path, story)

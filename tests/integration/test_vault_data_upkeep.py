@@ -9,7 +9,15 @@ import pytest
 
 from holdfast.protocol import merkle
 from holdfast.protocol.chunk import EncodedChunk, chunk_id
+from holdfast.protocol.malformed import (
+    MALFORMED_CHUNK,
+    MalformedChunk,
+    ProvenShard,
+)
 from holdfast.protocol.receipt import FULL_RECEIPT
+from holdfast.wire import rpc
+from holdfast.wire.v1 import vault_pb2 as pb
+from holdfast.wire.v1.vault_pb2_grpc import VaultStub
 from vault_data_world import DealOwner, a_chunk, data_world, sibling_requests
 
 DICE = random.Random(3)
@@ -128,7 +136,43 @@ def test_what_is_no_codeword_is_not_rebuilt(tmp_path: Path) -> None:
             requests = sibling_requests(victim, entries, deal)
             found = await victim.data.rebuild_missing(deal, entries.items[0], requests)
             assert found == 0
-            assert victim.data.figures().missing_shards == 1
+            # The proof went to the other holders, which checked it: the chunk is void.
+            for vault in world.vaults:
+                holding = vault.data.driver.holdings.deals[deal.id]
+                assert holding.void == {chunk.id}
+                assert vault.data.figures().missing_shards == 1
+                assert not vault.shard_file(deal.id, chunk.id).exists()
+                (entry,) = vault.data.entries().items
+                assert entry.missing
+            await world.restart(0)
+            held = victim.data.driver.holdings.deals[deal.id]
+            assert held.void == {chunk.id}
+            again = victim.data.rebuild_missing(deal, entries.items[0], {})
+            assert await again == 0
+
+    asyncio.run(story())
+
+
+def test_nothing_is_void_that_was_not_proved(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path) as world:
+            deal = world.open_deal()
+            chunk = a_chunk(DICE.randbytes(90_000), deal)
+            await DealOwner(world, deal).upload(chunk)
+            shards = tuple(
+                ProvenShard(chunk.proof(index), bytes(chunk.shards[index]))
+                for index in (1, 2)
+            )
+            shown = MalformedChunk(deal.id, chunk.id, shards)
+            for evidence in (MALFORMED_CHUNK.encode(shown), b"HF", b""):
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await VaultStub(world.channel(0)).ShowMalformed(
+                        pb.ShowMalformedRequest(evidence=evidence),
+                        metadata=rpc.metadata(),
+                        timeout=10.0,
+                    )
+            held = world.vaults[0].data.driver.holdings.deals[deal.id]
+            assert (held.void, held.missing) == (set(), {})
 
     asyncio.run(story())
 

@@ -72,6 +72,7 @@ class DataSide:
         self.quotes = QuoteDesk(driver, world.ledger, admission, world.terms)
         self._leaves = LeafReader(driver)
         self._rebuilder = Rebuilder(driver, world.peers)
+        self.voiding = self._rebuilder.voiding
         self._takeovers = TakingOver(driver, world.ledger, world.peers, self._rebuilder)
         self._former = FormerDeals(driver, world.ledger, self._takeovers)
         self._scrubbing = Scrubbing(driver)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.units import ChunkId, DealId
-from holdfast.vault.holdings_schema import SCHEMA, VERSION
+from holdfast.vault.holdings_schema import LATER, SCHEMA, VERSION
 
 
 class JournalError(HoldfastError):
@@ -37,6 +37,8 @@ class HoldingsDatabase:
                 self.sql.executescript(
                     f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
                 )
+        with translated():
+            self.sql.executescript(LATER)
 
     def close(self) -> None:
         """Let go of the file."""

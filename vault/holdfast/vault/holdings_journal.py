@@ -158,17 +158,18 @@ class HoldingsJournal:
                 (row, row),
             )
             gone = {c: n for c, n in loose.items() if not self._base.held(row, c)}
-            self._db.executemany(
-                "DELETE FROM missing WHERE deal = ? AND chunk = ?",
-                ((row, chunk) for chunk in gone),
-            )
+            for table in ("missing", "void"):
+                self._db.executemany(
+                    f"DELETE FROM {table} WHERE deal = ? AND chunk = ?",  # noqa: S608 # our names
+                    ((row, chunk) for chunk in gone),
+                )
         return gone
 
     def collect(self, deal: DealId) -> None:
         """Record that nothing is held of a deal any more."""
         with self._base.transaction():
             if row := self._base.find(deal):
-                for table in ("missing", "arrivals", "places", "heads"):
+                for table in ("void", "missing", "arrivals", "places", "heads"):
                     self._db.execute(f"DELETE FROM {table} WHERE deal = ?", (row,))  # noqa: S608 # our names
                 self._db.execute("DELETE FROM deals WHERE id = ?", (row,))
 
@@ -193,6 +194,17 @@ class HoldingsJournal:
                 "DELETE FROM missing WHERE deal = ? AND chunk = ?",
                 ((row, chunk) for chunk in chunks),
             )
+
+    def void(self, deal: DealId, chunk: ChunkId) -> bool:
+        """Record a malformed chunk, lost for good; False when no head contains it."""
+        with self._base.transaction():
+            row = self._base.find(deal)
+            if not row or not self._base.held(row, chunk):
+                return False
+            for table in ("missing", "void"):
+                text = f"INSERT OR IGNORE INTO {table} VALUES (?, ?)"  # noqa: S608 # our names
+                self._db.execute(text, (row, chunk))
+        return True
 
     def promise(self, deal: DealId, promise: Promise) -> None:
         """Record what a quote binds."""

@@ -180,4 +180,6 @@ class HoldingsQueries:
             )
         lost = self._db.execute("SELECT chunk FROM missing WHERE deal = ?", (row,))
         state.missing = {ChunkId(chunk): None for (chunk,) in lost}
+        void = self._db.execute("SELECT chunk FROM void WHERE deal = ?", (row,))
+        state.void = {ChunkId(chunk) for (chunk,) in void}
         return state

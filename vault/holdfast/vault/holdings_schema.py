@@ -64,3 +64,12 @@ CREATE TABLE scrubbed (
     chunk BLOB NOT NULL
 ) STRICT;
 """
+
+LATER: Final = """
+CREATE TABLE IF NOT EXISTS void (
+    deal INTEGER NOT NULL REFERENCES deals,
+    chunk BLOB NOT NULL,
+    PRIMARY KEY (deal, chunk)
+) STRICT, WITHOUT ROWID;
+"""
+"""Tables that an older database is given when it is opened."""

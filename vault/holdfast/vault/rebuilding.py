@@ -15,9 +15,9 @@ from holdfast.protocol.chunk import ChunkHeader, ShardProof, chunk_id
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.erasure import codec
 from holdfast.protocol.errors import ProtocolError
-from holdfast.protocol.malformed import ProvenShard
+from holdfast.protocol.malformed import MalformedChunk, ProvenShard
 from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
-from holdfast.protocol.units import MIB, ChunkId, VaultId
+from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
 from holdfast.vault.core.deal_holding import DealHolding
 from holdfast.vault.core.refusals import RefusedError
 from holdfast.vault.holdings_driver import HoldingsDriver
@@ -25,6 +25,7 @@ from holdfast.vault.manifests import span_at
 from holdfast.vault.ports import Peers
 from holdfast.vault.shard_files import ShardFiles
 from holdfast.vault.sibling_stream import SiblingStream
+from holdfast.vault.voiding import Voiding
 from holdfast.vault.workers import to_the_end
 from holdfast.wire import frames
 
@@ -36,6 +37,14 @@ _log = logging.getLogger(__name__)
 
 class MalformedUploadError(ProtocolError):
     """k verified shards do not make the chunk they belong to: its owner cheated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """How many shards are durable again, and how many siblings could not be asked."""
+
+    shards: int
+    unanswered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class Rebuilder:
         self._driver = driver
         self._peers = peers
         self._bytes_per_second = bytes_per_second
+        self.voiding = Voiding(driver, peers)
+        self._filling: dict[DealId, Deal] = {}
 
     async def rebuild(
         self, deal: Deal, entry: Entry, requests: Mapping[VaultId, SignedSiblingRequest]
@@ -73,7 +84,7 @@ class Rebuilder:
             )
             for vault, request in requests.items()
         }
-        return await self.fill(deal, holding, lost, openings)
+        return (await self.fill(deal, holding, lost, openings)).shards
 
     async def fill(
         self,
@@ -81,18 +92,22 @@ class Rebuilder:
         holding: DealHolding,
         lost: Sequence[LostShard],
         openings: Mapping[VaultId, bytes],
-    ) -> int:
+    ) -> Filled:
         """Make lost shards durable with the siblings that `openings` are shown to.
 
         The holder that has had this index until now gives its own, if it is one of
-        them. Returns how many shards are durable again.
+        them.
         """
         siblings = self._open(deal, openings)
+        self._filling[deal.id] = deal
         try:
-            if not lost or not siblings:
-                return 0
-            return await self._rebuild_all(holding, lost, siblings)
+            shards = 0
+            if lost and siblings:
+                shards = await self._rebuild_all(holding, lost, siblings)
+            answered = sum(not sibling.failed for sibling in siblings)
+            return Filled(shards, len(openings) - answered)
         finally:
+            self._filling.pop(deal.id, None)
             for sibling in siblings:
                 sibling.close()
 
@@ -105,6 +120,7 @@ class Rebuilder:
                 ChunkHeader(manifest.k, manifest.n, manifest.entries[place].length),
             )
             for place in sorted(place for place in places if place is not None)
+            if manifest.entries[place].chunk not in holding.void
             if entry.lacks(*span_at(manifest, place))
         ]
 
@@ -160,7 +176,18 @@ class Rebuilder:
             return False
         bodies = {index: shard.body for index, shard in shards.items()}
         kept = syncing(keep_rebuilt, files, holding, lost, bodies)
-        return await to_the_end(self._keep(holding, lost, kept))
+        try:
+            return await to_the_end(self._keep(holding, lost, kept))
+        except MalformedUploadError:
+            ordered = tuple(shards[index] for index in sorted(shards))
+            await self._void(MalformedChunk(holding.deal, lost.chunk, ordered))
+            return False
+
+    async def _void(self, shown: MalformedChunk) -> None:
+        """Void a chunk and show the proof to the holders of its deal."""
+        deal = self._filling.get(shown.deal)
+        if await self.voiding.void(shown) and deal is not None:
+            await self.voiding.show(deal, shown)
 
     async def _keep(
         self, holding: DealHolding, lost: LostShard, kept: Awaitable[None]
@@ -168,7 +195,7 @@ class Rebuilder:
         try:
             await kept
             await self._driver.healed(holding.deal, (lost.chunk,))
-        except (MalformedUploadError, RefusedError) as error:
+        except RefusedError as error:
             _log.warning("a shard was not rebuilt: %s", error)
             return False
         return True

@@ -166,6 +166,7 @@ class TakingOver:
         raise RefusedError(Refusal.UNREADY, "no holder shows the deal's manifest")
 
     async def _fill(self, deal: Deal, holding: DealState, requests: Requests) -> None:
+        unanswered = 0
         if lost := await self._lost(holding):
             openings = {
                 vault: frames.opening(
@@ -173,8 +174,11 @@ class TakingOver:
                 )
                 for vault, request in requests.items()
             }
-            await self._rebuilder.fill(deal, holding, lost, openings)
-        if left := await self._lost(holding):
+            filled = await self._rebuilder.fill(deal, holding, lost, openings)
+            unanswered = filled.unanswered
+        # What every sibling says it lacks is no reason to leave the slot open: it is
+        # declared missing, and asked for again as a holder.
+        if unanswered and (left := await self._lost(holding)):
             text = f"{len(left)} shards cannot be rebuilt from the siblings just now"
             raise RefusedError(Refusal.UNREADY, text)
 
@@ -190,6 +194,7 @@ class TakingOver:
                 ChunkHeader(manifest.k, manifest.n, manifest.entries[place].length),
             )
             for place in sorted(place for place in places if place is not None)
+            if manifest.entries[place].chunk not in holding.void
         ]
 
     def _holds(self, full: FullReceipt, deal: Deal) -> bool:

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from holdfast.protocol.deal import QUOTE, Deal, Purpose
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.malformed import MALFORMED_CHUNK
 from holdfast.protocol.manifest import (
     HEAD,
     MANIFEST_CHANGE,
@@ -113,6 +114,9 @@ class VaultService:
             "Propose": _unary_handler(pb.ProposeRequest, self.propose),
             "Acknowledge": _unary_handler(pb.AcknowledgeRequest, self.acknowledge),
             "Manifest": _stream_handler(pb.ManifestRequest, self.manifest),
+            "ShowMalformed": _unary_handler(
+                pb.ShowMalformedRequest, self.show_malformed
+            ),
             "Scrub": _stream_handler(pb.ScrubRequest, self.scrub),
         }
 
@@ -203,6 +207,16 @@ class VaultService:
         """Store a full receipt."""
         await self._data.owners.acknowledge(FULL_RECEIPT.decode(request.full_receipt))
         return pb.AcknowledgeReply()
+
+    async def show_malformed(
+        self, request: pb.ShowMalformedRequest, _context: AnyContext
+    ) -> pb.ShowMalformedReply:
+        """Void a chunk of a deal of ours that is proved malformed."""
+        decode = MALFORMED_CHUNK.decode
+        shown = await asyncio.to_thread(decode, request.evidence)
+        await self._data.authority.deal(shown.deal)
+        await self._data.voiding.take(shown)
+        return pb.ShowMalformedReply()
 
     async def scrub(
         self, request: pb.ScrubRequest, _context: AnyContext

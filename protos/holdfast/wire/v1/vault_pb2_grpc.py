@@ -64,6 +64,11 @@ class VaultStub:
                 request_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeRequest.SerializeToString,
                 response_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeReply.FromString,
                 _registered_method=True)
+        self.ShowMalformed = channel.unary_unary(
+                '/holdfast.v1.Vault/ShowMalformed',
+                request_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ShowMalformedRequest.SerializeToString,
+                response_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ShowMalformedReply.FromString,
+                _registered_method=True)
         self.Scrub = channel.unary_stream(
                 '/holdfast.v1.Vault/Scrub',
                 request_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ScrubRequest.SerializeToString,
@@ -116,6 +121,13 @@ class VaultServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowMalformed(self, request, context):
+        """Proves that a chunk was never one, so that nobody owes or wants its shards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Scrub(self, request, context):
         """Verifies every shard now, for the vault's operator; tells how far it has come.
         """
@@ -155,6 +167,11 @@ def add_VaultServicer_to_server(servicer, server):
                     servicer.Acknowledge,
                     request_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeRequest.FromString,
                     response_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeReply.SerializeToString,
+            ),
+            'ShowMalformed': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowMalformed,
+                    request_deserializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ShowMalformedRequest.FromString,
+                    response_serializer=holdfast_dot_wire_dot_v1_dot_vault__pb2.ShowMalformedReply.SerializeToString,
             ),
             'Scrub': grpc.unary_stream_rpc_method_handler(
                     servicer.Scrub,
@@ -324,6 +341,33 @@ class Vault:
             '/holdfast.v1.Vault/Acknowledge',
             holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeRequest.SerializeToString,
             holdfast_dot_wire_dot_v1_dot_vault__pb2.AcknowledgeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowMalformed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.Vault/ShowMalformed',
+            holdfast_dot_wire_dot_v1_dot_vault__pb2.ShowMalformedRequest.SerializeToString,
+            holdfast_dot_wire_dot_v1_dot_vault__pb2.ShowMalformedReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,8 @@ class VaultStub:
     """Asks the holder to countersign a head whose shards it was sent."""
     Acknowledge: _grpc.UnaryUnaryMultiCallable[_vault_pb2.AcknowledgeRequest, _vault_pb2.AcknowledgeReply]
     """Hands over a full receipt; it is stored before the reply."""
+    ShowMalformed: _grpc.UnaryUnaryMultiCallable[_vault_pb2.ShowMalformedRequest, _vault_pb2.ShowMalformedReply]
+    """Proves that a chunk was never one, so that nobody owes or wants its shards."""
     Scrub: _grpc.UnaryStreamMultiCallable[_vault_pb2.ScrubRequest, _vault_pb2.ScrubReply]
     """Verifies every shard now, for the vault's operator; tells how far it has come."""
 
@@ -66,6 +68,8 @@ class VaultAsyncStub(VaultStub):
     """Asks the holder to countersign a head whose shards it was sent."""
     Acknowledge: _aio.UnaryUnaryMultiCallable[_vault_pb2.AcknowledgeRequest, _vault_pb2.AcknowledgeReply]  # type: ignore[assignment]
     """Hands over a full receipt; it is stored before the reply."""
+    ShowMalformed: _aio.UnaryUnaryMultiCallable[_vault_pb2.ShowMalformedRequest, _vault_pb2.ShowMalformedReply]  # type: ignore[assignment]
+    """Proves that a chunk was never one, so that nobody owes or wants its shards."""
     Scrub: _aio.UnaryStreamMultiCallable[_vault_pb2.ScrubRequest, _vault_pb2.ScrubReply]  # type: ignore[assignment]
     """Verifies every shard now, for the vault's operator; tells how far it has come."""
 
@@ -117,6 +121,14 @@ class VaultServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_vault_pb2.AcknowledgeReply, _abc.Awaitable[_vault_pb2.AcknowledgeReply]]:
         """Hands over a full receipt; it is stored before the reply."""
+
+    @_abc_1.abstractmethod
+    def ShowMalformed(
+        self,
+        request: _vault_pb2.ShowMalformedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vault_pb2.ShowMalformedReply, _abc.Awaitable[_vault_pb2.ShowMalformedReply]]:
+        """Proves that a chunk was never one, so that nobody owes or wants its shards."""
 
     @_abc_1.abstractmethod
     def Scrub(

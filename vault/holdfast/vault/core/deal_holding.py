@@ -51,7 +51,8 @@ class DealHolding:
     those countersigned since. `offered` went into checkpoints that may still be
     audited, from the newest answered one on. `let_go`: the newest answered
     checkpoint was without this deal. A lost shard's span is None while its chunk is
-    not in the newest full manifest.
+    not in the newest full manifest. `void` chunks were malformed uploads: they are
+    lost, too, and for good.
     """
 
     deal: DealId
@@ -68,6 +69,7 @@ class DealHolding:
     let_go: bool = False
     staged: dict[ChunkId, StagedShard] = field(default_factory=dict)
     missing: dict[ChunkId, Span | None] = field(default_factory=dict)
+    void: set[ChunkId] = field(default_factory=set)
     staged_bytes: int = 0
     durable_bytes: int = 0
     durable_shards: int = 0

@@ -41,6 +41,7 @@ from holdfast.vault.core.holding_events import (
     ShardsDamaged,
     ShardsRebuilt,
     ShardStaged,
+    ShardsVoided,
     StagedDropped,
     StagedExpired,
 )
@@ -88,7 +89,13 @@ class DealState(DealHolding):
                 return [head_rule.judge_manifest(self, event)]
             case FullReceiptShown():
                 return head_rule.judge_receipt(self, event)
-            case ShardStaged() | StagedDropped() | ShardsDamaged() | ShardsRebuilt():
+            case (
+                ShardStaged()
+                | StagedDropped()
+                | ShardsDamaged()
+                | ShardsRebuilt()
+                | ShardsVoided()
+            ):
                 self._note_shards(event)
                 return []
             case CheckpointOffered():
@@ -107,6 +114,9 @@ class DealState(DealHolding):
                     self.unstage(chunk)
             case ShardsDamaged():
                 self.missing.update(event.spans)
+            case ShardsVoided():
+                self.missing.update(event.spans)
+                self.void.update(event.spans)
             case ShardsRebuilt():
                 for chunk in event.chunks:
                     self.missing.pop(chunk, None)
@@ -199,5 +209,6 @@ class DealState(DealHolding):
             self.pending.pop(digest, None)
         for chunk, length in event.chunks.items():
             self.missing.pop(chunk, None)
+            self.void.discard(chunk)
             self.durable_bytes -= self.shard_bytes(length)
             self.durable_shards -= 1

@@ -39,6 +39,9 @@ STAGED_BYTES_MAX: Final = GIB
 
 def judge_shard(holding: DealHolding, event: ShardOffered) -> Effect:
     """Say whether a shard is taken, here already, healing, or has no room."""
+    if event.chunk in holding.void:
+        text = "that chunk was proved malformed: its shards are no code word"
+        return Refuse(Refusal.DENIED, text)
     if event.chunk in holding.missing:
         return HealShard()
     if event.chunk in holding.staged:

@@ -191,6 +191,13 @@ class ShardsRebuilt:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardsVoided:
+    """Chunks were proved malformed: nobody can have or rebuild a shard of them."""
+
+    spans: Mapping[ChunkId, Span | None]
+
+
+@dataclass(frozen=True, slots=True)
 class DealCollected:
     """The deal is over and everything of it was deleted."""
 
@@ -198,7 +205,7 @@ class DealCollected:
 Question = (
     ShardOffered | StagedExpired | HeadProposed | ManifestChecked | FullReceiptShown
 )
-ShardFact = ShardStaged | StagedDropped | ShardsDamaged | ShardsRebuilt
+ShardFact = ShardStaged | StagedDropped | ShardsDamaged | ShardsRebuilt | ShardsVoided
 HeadFact = (
     HeadCountersigned
     | HeadAcknowledged
