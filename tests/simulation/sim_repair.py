@@ -11,6 +11,7 @@ from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.chunk import ChunkHeader, check_shard
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.malformed import MalformedChunk, ProvenShard
 from holdfast.protocol.manifest import Head, Manifest
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.repair import SIBLING_REQUEST
@@ -19,7 +20,6 @@ from holdfast.protocol.units import ChunkId, DealId, VaultId
 from holdfast.vault.core.deal_holding import DealHolding
 from holdfast.vault.rebuilding import LostShard, Rebuilder
 from holdfast.vault.receipt_spreading import ATTEMPTS, ReceiptSpreading
-from holdfast.vault.sibling_stream import ProvenShard
 from holdfast.vault.taking_over import TakingOver
 from holdfast.wire import frames
 
@@ -111,6 +111,13 @@ class SimRebuilder(Rebuilder):
             self.failed += not done
         self.moved += sum(stream.moved for stream in siblings)
         return rebuilt
+
+    async def _void(self, shown: MalformedChunk) -> None:
+        deal = self._filling.get(shown.deal)
+        if await self.voiding.void(shown) and deal is not None:
+            for holder in deal.holders:
+                if source := self._reach(holder.vault):
+                    await source.holder.data.voiding.take(shown)
 
 
 class SimTakingOver(TakingOver):
