@@ -48,9 +48,8 @@ def test_a_stormy_network_costs_few_epochs_and_no_settlement(seed: int) -> None:
     deals_on(world, 6)
     world.run_to_epoch(8)
     certified = sum(len(vault.certified()) for vault in world.vaults.values())
-    # A checkpoint lapses when its acknowledgements are lost on the way back; those
-    # who gave them then vote for no older one, so that nobody can choose his audit.
-    assert certified >= 0.95 * 20 * 7
+    # Acknowledgements that are lost on the way back are repeated into the epoch.
+    assert certified >= 0.99 * 20 * 7
     assert settled_periods(world) == [0]
     assert newest_totals(world) == expected_totals(world, end_epoch=4)
 

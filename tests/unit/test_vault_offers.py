@@ -281,12 +281,12 @@ def test_a_certificate_that_comes_along_is_kept(one: Neighbour) -> None:
 
 def test_a_vault_that_unbonds_is_watched_until_it_has_withdrawn(one: Neighbour) -> None:
     row = row_of(one.watched, 1, listing=Listing.UNBONDING, left_epoch=0)
-    one.parties.ledger.absorb(LedgerNews(0, -1, vaults=(row,)))
-    assert one.watched.vault_id not in one.parties.ledger.registry(EPOCH)
-    assert of_kind(one.ask(one.offer(one.entries())), fx.Reply)
     gone = replace(row, listing=Listing.WITHDRAWN)
     one.parties.ledger.absorb(LedgerNews(0, -1, vaults=(gone,)))
     assert one.refusal(one.offer(one.entries())).kind is Refusal.UNREADY
+    one.parties.ledger.absorb(LedgerNews(0, -1, vaults=(row,)))
+    assert one.watched.vault_id not in one.parties.ledger.registry(EPOCH)
+    assert of_kind(one.ask(one.offer(one.entries())), fx.Reply)
 
 
 def test_more_bytes_than_the_deal_has_capacity_for_are_refused(one: Neighbour) -> None:

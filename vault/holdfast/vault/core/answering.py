@@ -42,7 +42,13 @@ from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.outbox import Outbox
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import AuditEnded, CertificateKept, Outcome, Restored
-from holdfast.vault.core.timing import answer_deadline, call_seconds, retry_seconds
+from holdfast.vault.core.tally import Tally
+from holdfast.vault.core.timing import (
+    answer_deadline,
+    call_seconds,
+    retry_seconds,
+    stand_in_start,
+)
 
 AUDITS_MAX: Final = 256
 
@@ -83,7 +89,7 @@ class Answering:
         self._stood: Stood | None = None
         self._wanted: tuple[WantedLeaf, ...] = ()
         self._answer: Signed[Answer] | None = None
-        self._votes: dict[VaultId, bytes] = {}
+        self._tally = Tally()
         self._refusals: dict[str, int] = {}
         self._outbox = Outbox((), 1.0)
 
@@ -140,6 +146,7 @@ class Answering:
         self._move(Stage.COLLECTING)
         self._answer = event.answer
         group = self._me.ledger.group(self._me.id, self._epoch)
+        self._tally = Tally(group)
         self._outbox = Outbox(group, retry_seconds(self._me.params))
         return [KeepAnswer(event.answer), *self._submit(event.now)]
 
@@ -153,11 +160,9 @@ class Answering:
         if not self._holds(peer, reply.signature):
             fields = {"peer": peer.hex(), "epoch": self._epoch}
             return [Log("a neighbour sent a wrong vote", fields, warning=True)]
-        self._votes[peer] = reply.signature
-        group = self._me.ledger.group(self._me.id, self._epoch)
-        if len(self._votes) < majority(len(group)):
-            return []
-        return self._certify()
+        self._tally.add(peer, reply.signature)
+        votes = self._tally.enough()
+        return self._certify(votes) if votes else []
 
     def refused(
         self,
@@ -182,7 +187,10 @@ class Answering:
         group = self._me.ledger.group(self._me.id, self._epoch)
         if beacon is None or not group:
             return []
-        self._deadline = answer_deadline(self._me.params, self._epoch, now)
+        if self._checkpoints.may_still_stand(self._epoch, now):
+            return []
+        if not self._deadline:
+            self._deadline = answer_deadline(self._me.params, self._epoch, now)
         self._stood = self._checkpoints.standing_for(self._epoch)
         if self._stood is None or self._stood.epoch < self._epoch - STANDING_EPOCHS_MAX:
             return [self._end(Outcome.VOID, "no checkpoint of ours stands yet")]
@@ -210,14 +218,30 @@ class Answering:
 
     def _submit(self, now: float) -> list[Effect]:
         assert self._answer
+        self._ask_stand_ins(now)
         seconds = max(min(call_seconds(self._me.params), self._deadline - now), 0.1)
         request = SubmitAnswer(self._answer)
         calls = [Call(peer, request, seconds) for peer in self._outbox.due(now)]
-        return [*calls, *self._wake()]
+        later = self._stand_ins_from()
+        wake = [WakeAt(later)] if now < later else []
+        return [*calls, *self._wake(), *wake]
 
-    def _certify(self) -> list[Effect]:
+    def _stand_ins_from(self) -> float:
+        params = self._me.params
+        return stand_in_start(params, self._deadline, params.epoch_seconds / 2)
+
+    def _ask_stand_ins(self, now: float) -> None:
+        """Turn to the committee when half of the time brought no majority."""
+        if self._stage is not Stage.COLLECTING or now < self._stand_ins_from():
+            return
+        if self._tally.stand_ins:
+            return
+        drawn = self._me.ledger.stand_ins(self._me.id, self._epoch, for_answer=True)
+        for peer in self._tally.admit(drawn):
+            self._outbox.add(peer, now)
+
+    def _certify(self, votes: tuple[Signature, ...]) -> list[Effect]:
         assert self._stood
-        votes = tuple(Signature(peer, vote) for peer, vote in self._votes.items())
         signed = self._stood.standing.checkpoint
         assert self._answer
         named = answer_id(self._answer)
@@ -239,7 +263,7 @@ class Answering:
             stage = self._stage.value
             return self._miss(f"the answer was not ready in time (still {stage})")
         group = self._me.ledger.group(self._me.id, self._epoch)
-        text = f"{len(self._votes)} of {majority(len(group))} votes needed"
+        text = f"{len(self._tally)} of {majority(len(group))} votes needed"
         if self._refusals:
             often = max(self._refusals, key=lambda why: self._refusals[why])
             text += f"; most refusals say: {often}"
@@ -267,7 +291,7 @@ class Answering:
 
     def _turn(self, epoch: int) -> None:
         self._epoch, self._deadline, self._stood = epoch, 0.0, None
-        self._votes, self._refusals, self._answer = {}, {}, None
+        self._tally, self._refusals, self._answer = Tally(), {}, None
         self._outbox = Outbox((), 1.0)
         # A restart within an epoch that is decided already does not repeat it.
         self._stage = Stage.ENDED if epoch in self.audits else Stage.WAITING
@@ -288,8 +312,7 @@ class Answering:
 
     def _holds(self, peer: VaultId, signature: bytes) -> bool:
         key = self._me.ledger.identities().get(peer)
-        group = self._me.ledger.group(self._me.id, self._epoch)
-        if key is None or peer not in group or self._answer is None:
+        if key is None or not self._tally.knows(peer) or self._answer is None:
             return False
         digest = self._answer.value.checkpoint.digest()
         said = Vote(self._me.id, self._epoch, digest, answer_id(self._answer))

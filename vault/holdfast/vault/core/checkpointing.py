@@ -13,14 +13,12 @@ from holdfast.protocol.checkpoint import (
     CHECKPOINT,
     Acknowledgement,
     Checkpoint,
-    Signature,
     StandingCheckpoint,
     StorageCertificate,
     checkpoint_of,
 )
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.keys import verify
-from holdfast.protocol.placement import majority
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.declared import Declared, Stood, change_between
 from holdfast.vault.core.effects import Call, Effect, Log, Save, TakeEntries, WakeAt
@@ -34,8 +32,15 @@ from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.outbox import Outbox
 from holdfast.vault.core.recollection import Recollection, disk_is_old
 from holdfast.vault.core.refusals import Refusal
+from holdfast.vault.core.repeating import Repeating
 from holdfast.vault.core.saved import CheckpointSigned, CheckpointStands, Restored
-from holdfast.vault.core.timing import call_seconds, offer_start, retry_seconds
+from holdfast.vault.core.tally import Tally
+from holdfast.vault.core.timing import (
+    call_seconds,
+    offer_start,
+    retry_seconds,
+    stand_in_start,
+)
 
 STOOD_MAX: Final = 3
 STANDING_EPOCHS_MAX: Final = 24
@@ -69,8 +74,8 @@ class Checkpointing:
         self._epoch = -1
         self._signed = restored.signed
         self._stood = list(restored.stood)
-        self._acknowledged: dict[VaultId, bytes] = {}
-        self._group: tuple[VaultId, ...] = ()
+        self._tally = Tally()
+        self._repeating = Repeating(me)
         self._outbox = Outbox((), 1.0)
         self._bases: dict[VaultId, Declared] = {}
         self.recollection = Recollection(me)
@@ -86,6 +91,10 @@ class Checkpointing:
     def last_signed_epoch(self) -> int:
         """The newest epoch for which we, or an earlier life of ours, signed."""
         return max(self._own_epoch(), self.recollection.newest_epoch)
+
+    def may_still_stand(self, epoch: int, now: float) -> bool:
+        """Return whether the checkpoint of a begun epoch may still come to stand."""
+        return self._repeating.is_open(epoch, now)
 
     def standing_for(self, epoch: int) -> Stood | None:
         """Return the newest checkpoint that stands in `epoch`."""
@@ -104,6 +113,7 @@ class Checkpointing:
             self._turn(coming)
         else:
             effects = []
+        effects += self._repeating.step(now)
         effects += self.recollection.step(now)
         if self._stage is Stage.WAITING:
             return effects + self._begin(now)
@@ -127,7 +137,10 @@ class Checkpointing:
         self, now: float, peer: VaultId, request: OfferCheckpoint, reply: object
     ) -> list[Effect]:
         """Count a neighbour's acknowledgement, or send it all entries."""
-        if request.checkpoint.value.epoch != self._epoch or self._is_late(now):
+        epoch = request.checkpoint.value.epoch
+        if epoch == self._repeating.epoch and isinstance(reply, Acknowledged):
+            return self._repeated(peer, reply.signature)
+        if epoch != self._epoch or self._is_late(now):
             return []
         match reply:
             case BaseUnknown():
@@ -140,16 +153,26 @@ class Checkpointing:
                 self._outbox.settle(peer)
                 assert self._signed
                 self._bases[peer] = self._signed.declared
-                self._acknowledged[peer] = signature
+                self._tally.add(peer, signature)
                 return self._stand()
             case _:
                 self._outbox.settle(peer)
                 return [_log("a neighbour sent a wrong acknowledgement", peer)]
 
     def refused(
-        self, now: float, peer: VaultId, kind: Refusal | None, reason: str
+        self,
+        now: float,
+        peer: VaultId,
+        request: OfferCheckpoint,
+        kind: Refusal | None,
+        reason: str,
     ) -> list[Effect]:
         """Ask the neighbour again, unless it refused for good."""
+        epoch = request.checkpoint.value.epoch
+        if epoch == self._repeating.epoch:
+            return self._repeating.refused(now, peer, kind)
+        if epoch != self._epoch:
+            return []
         if kind is None or kind.passing:
             self._outbox.fail(peer, now)
             return self._wake()
@@ -174,21 +197,32 @@ class Checkpointing:
 
     def _turn(self, epoch: int) -> None:
         self._epoch, self._stage = epoch, Stage.WAITING
-        self._acknowledged, self._outbox = {}, Outbox((), 1.0)
-        self._group = ()
+        self._tally, self._outbox = Tally(), Outbox((), 1.0)
 
     def _lapse(self) -> list[Effect]:
+        """Give a checkpoint without a majority its last chance."""
         if self._stage is not Stage.OFFERING:
             return []
-        fields = {"epoch": self._epoch, "acknowledgements": len(self._acknowledged)}
-        return [Log("a checkpoint lapsed; the one before stands", fields, True)]
+        assert self._signed
+        fields = {"epoch": self._epoch, "acknowledgements": len(self._tally)}
+        self._repeating.begin(self._signed, self._tally, self._outbox)
+        text = "a checkpoint has too few acknowledgements as its epoch begins"
+        return [Log(text, fields, True)]
+
+    def _repeated(self, peer: VaultId, signature: bytes) -> list[Effect]:
+        """Take an acknowledgement that a neighbour repeats."""
+        epoch = self._repeating.epoch
+        if self._own_epoch() != epoch or not self._fits(peer, signature):
+            return []
+        stood = self._repeating.acknowledged(peer, signature)
+        return [] if stood is None else self._keep(stood)
 
     def _begin(self, now: float) -> list[Effect]:
         begin = offer_start(self._me.params, self._epoch, self._me.id)
         if now < begin:
             return [WakeAt(begin)]
-        self._group = self._me.ledger.group(self._me.id, self._epoch)
-        if not self._group:
+        self._tally = Tally(self._me.ledger.group(self._me.id, self._epoch))
+        if not self._tally.group:
             return []
         if self.recollection.is_open(now):
             return [WakeAt(self.recollection.ends_seconds)]
@@ -201,37 +235,56 @@ class Checkpointing:
 
     def _start_offering(self, now: float) -> list[Effect]:
         self._move(Stage.OFFERING)
-        self._outbox = Outbox(self._group, retry_seconds(self._me.params))
-        for stranger in set(self._bases) - set(self._group):
+        self._outbox = Outbox(self._tally.group, retry_seconds(self._me.params))
+        for stranger in set(self._bases) - set(self._tally.group):
             del self._bases[stranger]
         return self._offer(now)
 
     def _offer(self, now: float) -> list[Effect]:
         if self._stage not in {Stage.OFFERING, Stage.STANDING}:
             return []
+        self._ask_stand_ins(now)
         left = self._me.params.epoch_start(self._epoch) - now
         seconds = max(min(call_seconds(self._me.params), left), 0.1)
         calls = [
             Call(peer, self.offer_for(peer), seconds) for peer in self._outbox.due(now)
         ]
-        return [*calls, *self._wake()]
+        later = self._stand_ins_from()
+        wake = [WakeAt(later)] if now < later else []
+        return [*calls, *self._wake(), *wake]
+
+    def _stand_ins_from(self) -> float:
+        params = self._me.params
+        ends = float(params.epoch_start(self._epoch))
+        return stand_in_start(params, ends, params.epoch_seconds / 4)
+
+    def _ask_stand_ins(self, now: float) -> None:
+        """Turn to the committee when half of the time brought no majority."""
+        if self._stage is not Stage.OFFERING or now < self._stand_ins_from():
+            return
+        if self._tally.stand_ins:
+            return
+        drawn = self._me.ledger.stand_ins(self._me.id, self._epoch, for_answer=False)
+        for peer in self._tally.admit(drawn):
+            self._outbox.add(peer, now)
 
     def _wake(self) -> list[Effect]:
         due = self._outbox.next_due()
         return [] if due is None else [WakeAt(due)]
 
     def _stand(self) -> list[Effect]:
-        needed = majority(len(self._group))
-        if self._stage is not Stage.OFFERING or len(self._acknowledged) < needed:
+        signatures = self._tally.enough()
+        if self._stage is not Stage.OFFERING or not signatures:
             return []
         assert self._signed
         self._move(Stage.STANDING)
-        first = list(self._acknowledged.items())[:needed]
-        signatures = tuple(Signature(peer, signature) for peer, signature in first)
         standing = StandingCheckpoint(self._signed.checkpoint, signatures)
-        self._stood.append(Stood(standing, self._signed.declared))
+        return self._keep(Stood(standing, self._signed.declared))
+
+    def _keep(self, stood: Stood) -> list[Effect]:
+        self._stood.append(stood)
         del self._stood[:-STOOD_MAX]
-        return [Save(CheckpointStands(standing))]
+        return [Save(CheckpointStands(stood.standing))]
 
     def _warn_once(self, warning: Log) -> list[Effect]:
         if self._warned_epoch == self._epoch:
@@ -246,11 +299,14 @@ class Checkpointing:
         return now >= self._me.params.epoch_start(self._epoch)
 
     def _holds(self, peer: VaultId, signature: bytes) -> bool:
+        return self._tally.knows(peer) and self._fits(peer, signature)
+
+    def _fits(self, peer: VaultId, signature: bytes) -> bool:
         key = self._me.ledger.identities().get(peer)
-        if key is None or peer not in self._group or self._signed is None:
+        if key is None or self._signed is None:
             return False
         message = acknowledgement_message(self._me, self._signed.checkpoint.value)
-        return _fits(key, message, signature)
+        return _is_signed(key, message, signature)
 
     def _move(self, stage: Stage) -> None:
         assert stage in TRANSITIONS[self._stage], (self._stage, stage)
@@ -264,7 +320,7 @@ def acknowledgement_message(me: Myself, checkpoint: Checkpoint) -> bytes:
     return ACKNOWLEDGEMENT.message(said, me.network)
 
 
-def _fits(key: bytes, message: bytes, signature: bytes) -> bool:
+def _is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
     try:
         verify(key, message, signature)
     except ProtocolError:

@@ -56,7 +56,9 @@ class Node:
         self.watching = Watching(me, restored)
         self.justice = Justice(me, self.watching, restored)
         self.rebuilding = Rebuilding(me, self.answering)
-        self.taking_over = TakingOver(me, self.watching.deadline_known)
+        self.taking_over = TakingOver(
+            me, self.watching.deadline_known, self.justice.book.newest
+        )
         self.pushing = Pushing(me, self.proofs)
         self.settling = Settling(me, self.books, self.justice.judging)
         self.proposing = Proposing(me, self.books, self.justice.judging)
@@ -178,7 +180,8 @@ class Node:
             return effects
         match request, reply:
             case messages.OfferCheckpoint(), _:
-                return self.checkpoints.acknowledged(now, peer, request, reply)
+                effects = self.checkpoints.acknowledged(now, peer, request, reply)
+                return effects + self.answering.step(now)
             case messages.SubmitAnswer(), messages.Voted():
                 return self.answering.voted(peer, request, reply)
             case messages.AskLastCheckpoint(), messages.LastCheckpoint():
@@ -215,7 +218,7 @@ class Node:
             return effects
         match request:
             case messages.OfferCheckpoint():
-                return self.checkpoints.refused(now, peer, kind, reason)
+                return self.checkpoints.refused(now, peer, request, kind, reason)
             case messages.SubmitAnswer():
                 return self.answering.refused(now, peer, request, kind, reason)
             case messages.AskLastCheckpoint():

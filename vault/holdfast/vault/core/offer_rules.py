@@ -40,7 +40,8 @@ def check_offer_party(me: Myself, offer: OfferCheckpoint) -> None:
         raise RefusedError(
             Refusal.UNREADY, "the neighbours of this vault and epoch are not known yet"
         )
-    if me.id not in group:
+    drawn = me.ledger.stand_ins(checkpoint.vault, checkpoint.epoch, for_answer=False)
+    if me.id not in group and me.id not in drawn:
         raise RefusedError(Refusal.DENIED, "this vault is not among the neighbours")
     if not me.ledger.follows(checkpoint.vault):
         raise RefusedError(

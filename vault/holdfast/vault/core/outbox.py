@@ -23,6 +23,10 @@ class Outbox:
     def __contains__(self, peer: object) -> bool:
         return peer in self._next
 
+    def peers(self) -> tuple[VaultId, ...]:
+        """Return who has not answered yet."""
+        return tuple(self._next)
+
     def due(self, now: float, at_most: int = 1 << 16) -> tuple[VaultId, ...]:
         """Return the peers to ask now, with no more than `at_most` in flight.
 

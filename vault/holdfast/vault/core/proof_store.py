@@ -125,7 +125,11 @@ class ProofStore:
             )
         try:
             check_certificate(
-                certificate, ledger.network_id, group, ledger.identities()
+                certificate,
+                ledger.network_id,
+                group,
+                ledger.identities(),
+                ledger.stand_ins(value.vault, certificate.epoch, for_answer=True),
             )
         except ProtocolError as error:
             raise RefusedError(Refusal.DENIED, str(error)) from error

@@ -45,7 +45,8 @@ def _check_standing(me: Myself, request: SignedSiblingRequest) -> Checkpoint:
         raise RefusedError(Refusal.DENIED, "the checkpoint's group is not known")
     identities = me.ledger.identities()
     SIBLING_REQUEST.verify(request, me.network, identities[stated.vault])
-    return check_standing(standing, me.network, group, identities)
+    drawn = me.ledger.stand_ins(stated.vault, stated.epoch, for_answer=False)
+    return check_standing(standing, me.network, group, identities, drawn)
 
 
 def _check_entry(checkpoint: Checkpoint, request: SiblingRequest) -> None:

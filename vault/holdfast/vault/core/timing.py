@@ -62,3 +62,18 @@ def miss_start(params: NetworkParams, deadline: float) -> float:
 def court_start(params: NetworkParams, epoch: int) -> float:
     """Return when a court begins to ask for the answer of `epoch`."""
     return params.epoch_start(epoch) + 3 * params.epoch_seconds / 4
+
+
+def stand_in_start(params: NetworkParams, ends: float, takes: float) -> float:
+    """Return when stand-ins are asked too: half of `takes` seconds before `ends`."""
+    return min(ends - takes / 2, ends - params.epoch_seconds / 16)
+
+
+def repeat_end(params: NetworkParams, epoch: int) -> float:
+    """Return until when acknowledgements for `epoch` may be repeated: a quarter in."""
+    return params.epoch_start(epoch) + params.epoch_seconds / 4
+
+
+def repeat_seconds(params: NetworkParams) -> float:
+    """Return how long a neighbour may take to repeat what it gave."""
+    return min(max(params.epoch_seconds / 16, 0.2), 10.0)

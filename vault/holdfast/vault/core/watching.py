@@ -5,7 +5,7 @@ leave. Whatever does not hold is refused with the reason.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NoReturn
 
 from holdfast.ledger.core.questions import question_of
 from holdfast.protocol.answer import answer_id
@@ -200,11 +200,14 @@ class Watching:
 
     def _offered(self, event: Asked, offer: OfferCheckpoint) -> list[Effect]:
         value = offer.checkpoint.value
+        known = self._known.get(value.vault)
+        if known and known.checkpoint.value == value:
+            # What was given in time may be repeated: the reply may have been lost.
+            return [self._acknowledge(event.token, offer)]
         check_offer_time(self._me, value.epoch, event.now)
         check_offer_party(self._me, offer)
-        known = self._known.get(value.vault)
         if known and known.checkpoint.value.epoch >= value.epoch:
-            return self._repeat(event, offer, known)
+            self._contradict(offer, known)
         if offer.base is not None and (known is None or known.root != offer.base):
             return [Reply(event.token, BaseUnknown())]
         before = known.entries if known else None
@@ -223,11 +226,7 @@ class Watching:
         kept = self._keep(offer.certificate, value.vault, value.epoch)
         return [Save(given), *kept, self._acknowledge(event.token, offer)]
 
-    def _repeat(
-        self, event: Asked, offer: OfferCheckpoint, known: Watched
-    ) -> list[Effect]:
-        if known.checkpoint.value == offer.checkpoint.value:
-            return [self._acknowledge(event.token, offer)]
+    def _contradict(self, offer: OfferCheckpoint, known: Watched) -> NoReturn:
         self._note_conflict(known.checkpoint, offer.checkpoint)
         raise RefusedError(
             Refusal.DENIED,
@@ -301,7 +300,8 @@ class Watching:
             raise RefusedError(
                 Refusal.UNREADY, f"the beacon of epoch {epoch} is not known here yet"
             )
-        if self._me.id not in group:
+        drawn = self._me.ledger.stand_ins(vault, epoch, for_answer=True)
+        if self._me.id not in group and self._me.id not in drawn:
             raise RefusedError(Refusal.DENIED, "this vault is not among the neighbours")
         if now >= self._deadline(epoch):
             text = f"the answer of epoch {epoch} came too late"
