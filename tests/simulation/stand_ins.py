@@ -25,6 +25,7 @@ from holdfast.vault import (
     rebuilding,
     scrubbing,
     taking_over,
+    voiding,
 )
 
 REMEMBERED_MAX = 20_000
@@ -37,6 +38,7 @@ WAITING = (
     rebuilding,
     scrubbing,
     taking_over,
+    voiding,
 )
 """The modules whose work runs to its end although a client hangs up."""
 
