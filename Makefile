@@ -1,4 +1,4 @@
-.PHONY: demo test check bench simulate wire venv clean
+.PHONY: demo test check anvil bench simulate wire venv clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,10 +6,10 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/holdfast demo
 
-test: venv
+test: venv anvil
 	$(BIN)/pytest
 
-check: venv
+check: venv anvil
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
@@ -32,6 +32,10 @@ wire: venv
 		--python_out=protos --mypy_out=quiet:protos \
 		--grpc_python_out=protos --mypy_grpc_out=quiet:protos \
 		protos/holdfast/wire/v1/*.proto
+
+# The node of an EVM chain that tests use, from npm.
+anvil:
+	tests/install_anvil.sh
 
 # The stamp says for which pyproject.toml the environment was made.
 venv: .venv/stamp

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from holdfast.ledger.evm import precompiles
 from holdfast.ledger.evm.in_process import InProcessChain
+from holdfast.protocol.units import AccountId
 
 START = 1_900_000_000
 
@@ -11,6 +13,7 @@ class TestChain(InProcessChain):
     """py-evm behind eth-tester, which can go back to where it was."""
 
     __test__ = False
+    identity: AccountId | None = AccountId(precompiles.IDENTITY)
 
     def __init__(self, seconds: int = START, chain_id: int | None = None) -> None:
         super().__init__(seconds, chain_id)

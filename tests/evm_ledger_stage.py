@@ -1,23 +1,24 @@
 """The stage for ledgers with a chain in this process behind the port."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
-from evm_chain import TestChain
+from web3 import Web3
+
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.chain import Allocation, Genesis
 from holdfast.ledger.core.countersigning import countersign
 from holdfast.ledger.core.invariants import broken_invariants
 from holdfast.ledger.core.operations import Extend, Open, Operation, SignedOperation
-from holdfast.ledger.evm import precompiles
 from holdfast.ledger.evm.abi import call_data
 from holdfast.ledger.evm.chain import ChainAddresses, contract_text
 from holdfast.ledger.evm.deploying import deploy
 from holdfast.ledger.evm.follower import Finality
 from holdfast.ledger.evm.ledger import EvmLedger
+from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.wishes import Wish
 from holdfast.ledger.port import Applied
 from holdfast.protocol.deal import SignedQuote
@@ -40,11 +41,40 @@ POLL_SECONDS = 0.02
 CALL_GAS = 1_000_000
 
 
+class Chain(Protocol):
+    """What a stage needs of py-evm and of anvil.
+
+    `identity` is an Ed25519 verifier that the chain has from the beginning.
+    """
+
+    web3: Web3
+    identity: AccountId | None
+
+    @property
+    def rich(self) -> str: ...
+
+    def wait_until(self, seconds: int) -> None: ...
+
+    def remember(self) -> Any: ...
+
+    def return_to(self, snapshot: Any) -> None: ...
+
+    def fund_account(self, account: AccountId) -> None: ...
+
+    def header(self, number: int) -> bytes: ...
+
+    def node(self) -> Node: ...
+
+
+MakeChain = Callable[[int, int], Chain]
+"""A new chain that begins at a time and has an id."""
+
+
 @dataclass
 class EvmStage(Stage):
     """A stage whose time is the chain's; the operator's accounts are eth-tester's."""
 
-    chain: TestChain = field(kw_only=True)
+    chain: Chain = field(kw_only=True)
     evm: EvmLedger = field(kw_only=True)
     funded: set[AccountId] = field(default_factory=set)
 
@@ -77,7 +107,7 @@ class EvmStage(Stage):
 
 
 def begin_epoch(
-    chain: TestChain, params: NetworkParams, addresses: ChainAddresses, epoch: int
+    chain: Chain, params: NetworkParams, addresses: ChainAddresses, epoch: int
 ) -> None:
     """Let an epoch begin, and have its beacon recorded."""
     start = params.epoch_start(epoch)
@@ -89,7 +119,7 @@ def begin_epoch(
     send(chain, addresses.network, call_data("Network", "record", *headers))
 
 
-def send(chain: TestChain, to: AccountId, data: bytes) -> None:
+def send(chain: Chain, to: AccountId, data: bytes) -> None:
     """Have an account of eth-tester call a contract."""
     what = {"to": contract_text(to), "data": data, "gas": CALL_GAS}
     chain.web3.eth.send_transaction({"from": chain.rich, **what})  # type: ignore[typeddict-item] # web3 takes bytes too
@@ -104,27 +134,28 @@ def _numbers() -> dict[VaultId, int]:
 class ChainStage:
     """A network just deployed, to which every scenario comes as the first."""
 
-    chain: TestChain
+    chain: Chain
     addresses: ChainAddresses
     genesis: Genesis
     snapshot: Any
 
     @classmethod
-    async def build(cls, genesis: Genesis) -> "ChainStage":
+    async def build(cls, genesis: Genesis, make: MakeChain) -> "ChainStage":
         """Deploy a network on a chain of its own."""
         params = genesis.params
         before = min(params.genesis_seconds, GENESIS_SECONDS) - LEAD_SECONDS
-        chain = TestChain(before, params.chain_id)
+        chain = make(before, params.chain_id)
         chain.fund_account(OPERATOR.id)
-        native = AccountId(precompiles.IDENTITY)
+        node = chain.node()
         deployed = await deploy(
-            chain.node(),
+            node,
             OPERATOR,
             params,
-            identity=native,
+            identity=chain.identity,
             finality=AT_ONCE,
             pause_seconds=0.0,
         )
+        await node.close()
         made = cls(chain, deployed.addresses, genesis, None)
         await made.allocate(genesis.allocations)
         made.snapshot = chain.remember()
@@ -137,6 +168,7 @@ class ChainStage:
             what = (allocation.account, allocation.amount)
             data = call_data("Token", "transfer", *what)
             await operator.call(Wish(self.addresses.token, data))
+        await ledger.close()
 
     async def connect(self, clock: HandClock) -> EvmLedger:
         return await EvmLedger.connect(

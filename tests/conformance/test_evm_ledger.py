@@ -1,13 +1,16 @@
-"""The scenarios of every ledger, on a chain in this process."""
+"""The scenarios of every ledger, on chains: in this process, and on anvil."""
 
 import asyncio
-from functools import cache
+from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from evm_anvil import AnvilChain, anvil_program, running_anvil
+from evm_chain import TestChain
 from evm_ledger_stage import ChainStage
 from holdfast.ledger.core.chain import Genesis
 from ledger_stage import PLAYS, Scenario
@@ -53,19 +56,61 @@ def load(name: str) -> dict[str, tuple[Scenario, Genesis]]:
     }
 
 
-SCENES: Final = {name: play for file in SCENARIOS for name, play in load(file).items()}
+SCENES: Final = {
+    name: play
+    for file in SCENARIOS
+    for name, play in load(file).items()
+    if name not in DIFFERENT
+}
 
 
-@cache
-def chain_stage(genesis: Genesis) -> ChainStage:
-    """Return the network of a genesis, deployed once for all its scenarios."""
-    return asyncio.run(ChainStage.build(genesis))
+FEW: Final = (
+    "test_a_deal_is_extended_for_what_its_growth_costs",
+    "test_a_follower_waits_for_news_and_not_for_noise",
+    "test_a_void_epoch_draws_no_committee",
+    "test_nobody_spends_what_he_has_not",
+    "test_only_its_account_moves_a_vault",
+    "test_two_writers_of_one_account_both_get_through",
+    "test_when_everybody_has_left_no_stake_stays_locked",
+)
+"""Those for the chain in this process, which is slow; anvil plays all of them."""
+
+ANVIL: Final = anvil_program()
+CASES: Final = [("in process", name) for name in FEW] + [
+    ("anvil", name) for name in sorted(SCENES) if ANVIL
+]
 
 
-@pytest.mark.parametrize("name", sorted(SCENES))
-def test_a_chain_goes_as_every_ledger(name: str) -> None:
+class Chains:
+    """One network for each genesis and kind of chain, deployed when first asked for."""
+
+    def __init__(self, running: ExitStack) -> None:
+        self._running = running
+        self._stages: dict[tuple[str, Genesis], ChainStage] = {}
+
+    def stage(self, kind: str, genesis: Genesis) -> ChainStage:
+        key = (kind, genesis)
+        if key not in self._stages:
+            make = TestChain if kind == "in process" else self._anvil
+            self._stages[key] = asyncio.run(ChainStage.build(genesis, make))
+        return self._stages[key]
+
+    def _anvil(self, seconds: int, chain_id: int) -> AnvilChain:
+        assert ANVIL is not None
+        options = ("--chain-id", str(chain_id))
+        return self._running.enter_context(running_anvil(ANVIL, seconds, *options))
+
+
+@pytest.fixture(scope="module")
+def chains() -> Iterator[Chains]:
+    with ExitStack() as running:
+        yield Chains(running)
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_a_chain_goes_as_every_ledger(kind: str, name: str, chains: Chains) -> None:
     scenario, genesis = SCENES[name]
-    network = chain_stage(genesis)
+    network = chains.stage(kind, genesis)
 
     async def play() -> None:
         async with network.stage() as stage:

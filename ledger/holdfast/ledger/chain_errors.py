@@ -96,3 +96,18 @@ class WrongChainError(LedgerError):
             f"the node at {self.endpoint} belongs to chain {self.found}, and the "
             f"network to chain {self.expected}; name a node of that chain"
         )
+
+
+@dataclass(eq=False)
+class ChainExtraMissingError(LedgerError):
+    """The part of Holdfast that talks to chains is not installed."""
+
+    package: str
+    code = "chain_extra_missing"
+    blame = Blame.WORLD
+
+    def __str__(self) -> str:
+        return (
+            f"this network's ledger is on a chain, and {self.package} is not "
+            "installed; install it with: pip install 'holdfast[evm]'"
+        )

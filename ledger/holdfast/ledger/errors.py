@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.ledger.chain_errors import (
+    ChainExtraMissingError,
     ChainRefusedError,
     GasMissingError,
     PrecompilesMissingError,
@@ -70,6 +71,7 @@ __all__ = [
     "AmountRefusedError",
     "BalanceTooLowError",
     "Blame",
+    "ChainExtraMissingError",
     "ChainRefusedError",
     "DealEndedError",
     "DealExistsError",

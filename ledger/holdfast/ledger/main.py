@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -112,14 +113,23 @@ def verify_command(directory: Path, as_json: bool) -> None:
 
 
 def network_params(
-    name: str, genesis_seconds: int, epoch_seconds: int | None, *, development: bool
+    name: str,
+    genesis_seconds: int,
+    epoch_seconds: int | None,
+    *,
+    development: bool,
+    chain_id: int | None = None,
 ) -> NetworkParams:
-    """Return the parameters of a new network; epochs have the usual length or this."""
+    """Return the parameters of a new network; epochs have the usual length or this.
+
+    `chain_id` is that of the chain its ledger will be on.
+    """
     if development:
-        return development_params(name, genesis_seconds, epoch_seconds or 5)
+        made = development_params(name, genesis_seconds, epoch_seconds or 5)
+        return made if chain_id is None else replace(made, chain_id=chain_id)
     return NetworkParams(
         name=name,
-        chain_id=PRIVATE_CHAIN_ID,
+        chain_id=PRIVATE_CHAIN_ID if chain_id is None else chain_id,
         genesis_seconds=genesis_seconds,
         epoch_seconds=epoch_seconds or 3600,
     )

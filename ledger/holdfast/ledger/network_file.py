@@ -1,7 +1,8 @@
 """network.json: all that a client or vault needs to join a network.
 
-It names the ledger's address, certificate and parameters. Nothing in it is secret;
-whoever hands it out is trusted to name the right ledger.
+It names the ledger's address, certificate and parameters; when the ledger is on a
+chain, a node's URL and the contracts instead. Nothing in it is secret; whoever hands
+it out is trusted to name the right ledger.
 """
 
 import json
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from holdfast.ledger.errors import LedgerFileError
+from holdfast.ledger.core.address import address_from, address_text
+from holdfast.ledger.errors import AddressTextError, LedgerFileError
+from holdfast.ledger.evm.chain import ChainAddresses
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
 from holdfast.protocol.units import NetworkId
@@ -19,6 +22,15 @@ from holdfast.protocol.units import NetworkId
 NAME: Final = "network.json"
 VERSION: Final = 1
 SEEDS_MAX: Final = 64
+_CONTRACTS: Final = ("network", "token", "registry", "deals", "settlement", "faucet")
+_WRONG: Final = (
+    AddressTextError,
+    AttributeError,
+    DecodingError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +42,29 @@ class SeedVault:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainPlace:
+    """Where a network's contracts are, and when a block of the chain counts.
+
+    `finality_blocks` is under how many others; None, when the chain calls it final.
+    """
+
+    addresses: ChainAddresses
+    finality_blocks: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkFile:
     """A network's parameters, its ledger's "host:port", and the PEM it shows.
 
-    `seeds` are vaults from which a newcomer hears of all others, at most 64.
+    `seeds` are vaults from which a newcomer hears of all others, at most 64. With a
+    `chain`, the endpoint is the URL of one of its nodes, and has no PEM.
     """
 
     params: NetworkParams
     endpoint: str
     certificate: bytes
     seeds: tuple[SeedVault, ...] = ()
+    chain: ChainPlace | None = None
 
     @property
     def name(self) -> str:
@@ -79,6 +104,7 @@ class NetworkFile:
                 }
                 for seed in self.seeds
             ],
+            **({} if self.chain is None else {"chain": _chain_json(self.chain)}),
         }
         write_whole(path, (json.dumps(content, indent=2) + "\n").encode(), 0o644)
 
@@ -118,11 +144,37 @@ def _from_json(path: Path, content: Any) -> NetworkFile:  # noqa: ANN401 # JSON
             SeedVault(str(seed["endpoint"]), str(seed["certificate"]).encode("ascii"))
             for seed in content.get("seeds", ())[:SEEDS_MAX]
         )
-    except (KeyError, TypeError, ValueError, DecodingError) as error:
+        chain = _chain(content["chain"]) if "chain" in content else None
+    except _WRONG as error:
         raise _unreadable(path, f"a field is missing or wrong ({error})") from error
     if named != params.network_id:
         raise _unreadable(path, "its network_id does not belong to its params")
-    return NetworkFile(params, endpoint, certificate, seeds)
+    return NetworkFile(params, endpoint, certificate, seeds, chain)
+
+
+def _chain_json(chain: ChainPlace) -> dict[str, Any]:
+    where = chain.addresses
+    named = {name: getattr(where, name) for name in _CONTRACTS}
+    return {
+        "contracts": {
+            name: address_text(address) for name, address in named.items() if address
+        },
+        "first_block": where.first_block,
+        "finality_blocks": chain.finality_blocks,
+    }
+
+
+def _chain(content: Any) -> ChainPlace:  # noqa: ANN401 # JSON
+    contracts = content["contracts"]
+    where: dict[str, Any] = {
+        name: address_from(contracts[name]) if name in contracts else None
+        for name in _CONTRACTS
+    }
+    if any(where[name] is None for name in _CONTRACTS if name != "faucet"):
+        raise ValueError("a contract is missing")
+    depth = content["finality_blocks"]
+    addresses = ChainAddresses(**where, first_block=int(content["first_block"]))
+    return ChainPlace(addresses, None if depth is None else int(depth))
 
 
 def _unreadable(path: Path, reason: str) -> LedgerFileError:

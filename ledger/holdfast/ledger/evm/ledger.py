@@ -27,7 +27,7 @@ from holdfast.ledger.evm.chain import ChainAddresses
 from holdfast.ledger.evm.follower import Finality, Follower
 from holdfast.ledger.evm.foresight import begin
 from holdfast.ledger.evm.log_store import LogStore
-from holdfast.ledger.evm.node import Node
+from holdfast.ledger.evm.node import PATIENCE_SECONDS, Node
 from holdfast.ledger.evm.node_errors import RevertedError
 from holdfast.ledger.evm.sender import FINAL_SECONDS, Sender
 from holdfast.ledger.following import (
@@ -36,6 +36,7 @@ from holdfast.ledger.following import (
     is_empty,
     registry_after,
 )
+from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import (
     BEACONS_MAX,
     WAIT_SECONDS_MAX,
@@ -120,6 +121,28 @@ class EvmLedger:
             poll_seconds=poll_seconds,
             clock=clock,
         )
+
+    @classmethod
+    async def join(
+        cls,
+        file: NetworkFile,
+        patience_seconds: float = PATIENCE_SECONDS,
+        path: Path | None = None,
+    ) -> "EvmLedger":
+        """Return the ledger that a network file names; errors as for `connect`."""
+        assert file.chain is not None
+        node = Node.at(file.endpoint, patience_seconds)
+        try:
+            return await cls.connect(
+                node,
+                file.params,
+                file.chain.addresses,
+                path=path,
+                finality=Finality(file.chain.finality_blocks),
+            )
+        except BaseException:
+            await node.close()
+            raise
 
     @property
     def params(self) -> NetworkParams:

@@ -1,0 +1,88 @@
+"""`ledger deploy` and `ledger beacons`: a network's contracts, and its beacons."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.core.address import address_text
+from holdfast.ledger.evm.beacons import BeaconKeeper
+from holdfast.ledger.evm.deploying import Deployed, deploy
+from holdfast.ledger.evm.follower import Finality
+from holdfast.ledger.evm.ledger import EvmLedger
+from holdfast.ledger.evm.node import Node
+from holdfast.ledger.main import network_params
+from holdfast.ledger.network_file import ChainPlace, NetworkFile
+
+WEI_PER_ETHER = 10**18
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NewNetwork:
+    """What a network on a chain is to be; epochs have the usual length or this."""
+
+    name: str
+    development: bool
+    epoch_seconds: int | None
+    genesis_seconds: int | None
+    finality_blocks: int | None
+
+
+def deploy_network(
+    url: str, key: AccountKey, wish: NewNetwork, path: Path
+) -> tuple[NetworkFile, Deployed]:
+    """Deploy a network through the node at `url` and write its network file."""
+    return asyncio.run(_deploy(url, key, wish, path))
+
+
+def keep_beacons(path: Path, key: AccountKey) -> None:
+    """Record the beacons of a network file's network until told to stop."""
+    asyncio.run(_keep(NetworkFile.load(path), key))
+
+
+def deployed_text(file: NetworkFile, deployed: Deployed) -> str:
+    """Return what was deployed, for people."""
+    ether = deployed.wei / WEI_PER_ETHER
+    where = address_text(deployed.addresses.settlement)
+    return (
+        f"network {file.name} {file.network_id.hex()} is on chain "
+        f"{file.params.chain_id}, its settlements at {where}; {deployed.gas:,} gas, "
+        f"{ether:.6f} ether"
+    )
+
+
+async def _deploy(
+    url: str, key: AccountKey, wish: NewNetwork, path: Path
+) -> tuple[NetworkFile, Deployed]:
+    node = Node.at(url)
+    try:
+        chain_id = await node.chain_id()
+        genesis = wish.genesis_seconds or int(time.time()) + START_SECONDS
+        params = network_params(
+            wish.name,
+            genesis,
+            wish.epoch_seconds,
+            development=wish.development,
+            chain_id=chain_id,
+        )
+        finality = Finality(wish.finality_blocks)
+        deployed = await deploy(node, key, params, finality=finality)
+    finally:
+        await node.close()
+    place = ChainPlace(deployed.addresses, wish.finality_blocks)
+    file = NetworkFile(params, url, b"", chain=place)
+    file.save(path)
+    return file, deployed
+
+
+async def _keep(file: NetworkFile, key: AccountKey) -> None:
+    ledger = await EvmLedger.join(file)
+    try:
+        keeper = BeaconKeeper(
+            ledger.node, ledger.params, ledger.addresses, ledger.open_account(key)
+        )
+        await keeper.run()
+    finally:
+        await ledger.close()

@@ -1,0 +1,40 @@
+"""The ledger that a network file names, wherever it is: on a server or on a chain.
+
+web3 is imported only when there is a chain to talk to.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from holdfast.ledger.chain_errors import ChainExtraMissingError
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.network_file import NetworkFile
+from holdfast.ledger.port import Ledger, LedgerAccount
+from holdfast.ledger.remote import PATIENCE_SECONDS, RemoteLedger
+
+
+class JoinedLedger(Ledger, Protocol):
+    """A ledger that also takes operations."""
+
+    def open_account(self, key: AccountKey) -> LedgerAccount:
+        """Return the account of a key, ready to write."""
+        ...
+
+
+async def join(
+    file: NetworkFile,
+    patience_seconds: float = PATIENCE_SECONDS,
+    logs: Path | None = None,
+) -> JoinedLedger:
+    """Return the ledger that a network file names.
+
+    What is followed of a chain is kept at `logs`, or read again every time. Raises
+    LedgerUnreachableError, WrongNetworkError, ChainExtraMissingError.
+    """
+    if file.chain is None:
+        return await RemoteLedger.join(file, patience_seconds)
+    try:
+        from holdfast.ledger.evm.ledger import EvmLedger  # noqa: PLC0415
+    except ImportError as error:
+        raise ChainExtraMissingError(str(error.name)) from error
+    return await EvmLedger.join(file, patience_seconds, logs)

@@ -1,0 +1,51 @@
+"""A network file says where a network's contracts are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.ledger.errors import LedgerFileError
+from holdfast.ledger.evm.chain import ChainAddresses
+from holdfast.ledger.network_file import ChainPlace, NetworkFile
+from holdfast.protocol.units import AccountId
+from ledger_stage import DEVELOPMENT
+
+FIVE = [AccountId(bytes([number]) * 20) for number in range(1, 6)]
+FAUCET = AccountId(b"\x06" * 20)
+
+
+@pytest.mark.parametrize("faucet", [None, FAUCET])
+@pytest.mark.parametrize("depth", [None, 0, 12])
+def test_the_contracts_are_read_back(
+    faucet: AccountId | None, depth: int | None, tmp_path: Path
+) -> None:
+    addresses = ChainAddresses(*FIVE, faucet=faucet, first_block=7)
+    place = ChainPlace(addresses, depth)
+    file = NetworkFile(DEVELOPMENT, "http://127.0.0.1:8545", b"", chain=place)
+    file.save(tmp_path / "network.json")
+    assert NetworkFile.load(tmp_path / "network.json") == file
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("contracts", {}),
+        ("contracts", 5),
+        ("contracts", None),
+        ("first_block", "x"),
+        ("finality_blocks", []),
+    ],
+)
+def test_a_file_with_a_wrong_place_is_refused(
+    field: str, value: Any, tmp_path: Path
+) -> None:
+    place = ChainPlace(ChainAddresses(*FIVE, faucet=None, first_block=7))
+    path = tmp_path / "network.json"
+    NetworkFile(DEVELOPMENT, "http://127.0.0.1:8545", b"", chain=place).save(path)
+    content = json.loads(path.read_text())
+    content["chain"][field] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(LedgerFileError, match="missing or wrong"):
+        NetworkFile.load(path)
