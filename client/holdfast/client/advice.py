@@ -134,6 +134,8 @@ ADVICE: Final = {
         ExitCode.DISK_FULL,
         "make room, or set TMPDIR to a directory on a larger disk",
     ),
+    "CaseFileError": Advice("case_file", ExitCode.UNTRUE),
+    "NoCaseError": Advice("no_case", ExitCode.NOT_FOUND),
     "NothingToDrillError": Advice(
         "nothing_to_drill", ExitCode.NOT_FOUND, "name a snapshot that holds files"
     ),

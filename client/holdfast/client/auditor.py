@@ -32,6 +32,7 @@ from holdfast.ledger.core.followed import LedgerState
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import Ledger
 from holdfast.ledger.remote import RemoteLedger
+from holdfast.protocol.cases import CaseFile
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.faults import MissCertificate
@@ -210,6 +211,20 @@ class Auditor:
         current = self.state.deal(deal.id) or deal
         audits = dict(zip(vaults, found, strict=True))
         return judge_deal(self.state, current, audits, spent)
+
+    async def case(self, witness: VaultId, vault: VaultId) -> CaseFile | None:
+        """Return the case against a vault that a witness has; it is not judged."""
+        if witness in self._silent:
+            return None
+        try:
+            return await self._link(witness).case(vault)
+        except NetworkError as error:
+            self._note(witness, error)
+            return None
+
+    async def know_deals(self, deals: Iterable[DealId]) -> None:
+        """Read these deals of the ledger, as far as it has them."""
+        await self._ledger.know_deals(deals)
 
     async def settlement(self) -> SettlementFinding | None:
         """Return the finding on the newest settlement, or None before the first."""

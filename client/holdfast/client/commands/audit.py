@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from holdfast.client.command_line import Group
+from holdfast.client.commands.audit_case import case_command
 from holdfast.client.commands.audit_drill import drill_command
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -39,6 +40,7 @@ def command() -> None:
     """
 
 
+command.add_command(case_command)
 command.add_command(drill_command)
 
 
