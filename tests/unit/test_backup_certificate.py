@@ -118,6 +118,15 @@ def test_what_the_owner_alone_could_say_is_not_believed(why: str) -> None:
         verify_certificate(forged)
 
 
+def test_votes_that_the_voters_did_not_sign_are_not_believed() -> None:
+    true = proof()
+    first, *others = true.certificate.votes
+    votes = (replace(first, signature=others[0].signature), *others)
+    forged = replace(true, certificate=replace(true.certificate, votes=votes))
+    with pytest.raises(CertificateError, match="deal"):
+        verify_certificate(signed(with_deal(lambda d: replace(d, proofs=(forged,)))))
+
+
 def test_somebody_elses_deal_cannot_be_claimed() -> None:
     forged = sign_certificate(certificate(), [OWNER.deal_pair(b"\1" * 32)])
     with pytest.raises(CertificateError, match="deal"):
