@@ -1,5 +1,6 @@
 """Open slots: who may take over which index of a deal, and when."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -82,6 +83,30 @@ def test_candidate_j_may_act_from_j_epochs_after_the_holder_left() -> None:
         assert turns[0] == LEFT + place
 
 
+@given(st.integers(0, 9), st.integers(1, 1 << 30))
+def test_who_is_far_is_never_among_the_nearest(number: int, ranks: int) -> None:
+    world = Slots()
+    vault = world.parties.keys[number].vault_id
+    place = slots.rank(world.ledger, world.deal, vault, LEFT)
+    if slots.is_far(world.ledger, world.deal, vault, LEFT, ranks):
+        assert place is None or place >= ranks
+    # In a network of ten nobody is far: the rank decides.
+    assert not slots.is_far(world.ledger, world.deal, vault, LEFT, ranks)
+
+
+def test_most_of_a_large_network_need_not_look_closer() -> None:
+    world = Slots()
+    crowd = tuple(
+        VaultId(hashlib.sha256(bytes([n % 256, n // 256])).digest())
+        for n in range(5000)
+    )
+    world.ledger.registry = lambda epoch: crowd  # type: ignore[method-assign]
+    ranked = sorted(crowd, key=lambda vault: distance(vault, world.deal.id))
+    far = [slots.is_far(world.ledger, world.deal, v, LEFT, 3) for v in ranked]
+    assert not any(far[:30])
+    assert all(far[1000:])
+
+
 @given(st.integers(0, 9), st.integers(0, 20))
 def test_holders_and_vaults_that_left_are_never_candidates(
     number: int, epoch: int
@@ -113,7 +138,6 @@ def test_nobody_begins_early_while_more_than_k_plus_one_holders_live(
 
 def test_a_candidate_whose_stake_does_not_cover_the_deal_does_not_fit() -> None:
     world = Slots()
-    world.ledger.params = replace(world.ledger.params, rebuild_price=1)
     vault = world.by_rank()[0]
     assert slots.fits(world.ledger, world.slot, vault)
     number = next(i for i, k in enumerate(world.parties.keys) if k.vault_id == vault)

@@ -95,6 +95,18 @@ def rank(ledger: LedgerState, deal: Deal, vault: VaultId, epoch: int) -> int | N
     )
 
 
+def is_far(
+    ledger: LedgerState, deal: Deal, vault: VaultId, epoch: int, ranks: int
+) -> bool:
+    """Return whether a vault is surely not among the nearest `ranks` candidates.
+
+    Ids are hashes, so the distance tells the rank but for chance; this costs nothing
+    where `rank` looks at the whole registry.
+    """
+    expected = (distance(vault, deal.id) * len(ledger.registry(epoch))) >> 256
+    return expected > 8 * ranks + 64
+
+
 def may_act(ledger: LedgerState, slot: OpenSlot, vault: VaultId, epoch: int) -> bool:
     """Return whether a candidate's turn for an open slot has come."""
     if epoch < slot.since_epoch:

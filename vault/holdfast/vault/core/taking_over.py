@@ -125,6 +125,8 @@ class TakingOver:
         ledger = self._me.ledger
         if deal.holders[attempt.index].vault != attempt.lost:
             return True
+        if not ledger.is_active(self._me.id):
+            return True
         if not slots.is_running(ledger, deal, epoch):
             return True
         if slots.open_slot(ledger, deal, attempt.index, epoch) is not None:
@@ -190,9 +192,12 @@ class TakingOver:
         if (attempt := self._attempts.get(deal.id)) is not None:
             return attempt.index, attempt.lost
         ledger, me = self._me.ledger, self._me.id
+        open_now = slots.open_slots(ledger, deal, epoch)
+        since = min((slot.since_epoch for slot in open_now), default=epoch)
+        if slots.is_far(ledger, deal, me, epoch, epoch - since + slots.EARLY_RANKS):
+            return None
         if (place := slots.rank(ledger, deal, me, epoch)) is None:
             return None
-        open_now = slots.open_slots(ledger, deal, epoch)
         if open_now:
             # Candidates of different rank begin with different slots.
             slot = open_now[place % len(open_now)]
