@@ -56,8 +56,9 @@ class Outbox:
         if self._tries[peer] >= TRIES_MAX:
             del self._next[peer]
         else:
-            # Double up to sixteen waits: a dead peer must cost nearly nothing.
-            factor = 1 << min(self._tries[peer] - 1, 4)
+            # Double up to sixteen waits: a dead peer must cost nearly nothing. One
+            # that was only asked from an outbox before this one has no tries here.
+            factor = 1 << min(max(self._tries[peer] - 1, 0), 4)
             self._next[peer] = now + self._wait * factor
 
     def next_due(self) -> float | None:
