@@ -64,8 +64,8 @@ from holdfast.client.upload_options import UploadOptions
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet, Transfer
 from holdfast.ledger.errors import LedgerError
+from holdfast.ledger.joining import join
 from holdfast.ledger.port import Ledger, LedgerAccount
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class AsyncClient:
 
         Raises LedgerUnreachableError, WrongNetworkError or JournalError.
         """
-        ledger = await RemoteLedger.join(profile.network)
+        ledger = await join(profile.network)
         try:
             account = ledger.open_account(AccountKey.from_secret(keys.account_secret))
             seeds = [

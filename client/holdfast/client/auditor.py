@@ -29,9 +29,9 @@ from holdfast.client.network_errors import (
 )
 from holdfast.client.transport import ShownAudit, VaultLink
 from holdfast.ledger.core.followed import LedgerState
+from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import Ledger
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.cases import CaseFile
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
@@ -94,7 +94,7 @@ class Auditor:
     @classmethod
     async def connect(cls, network: NetworkFile) -> Self:
         """Return an auditor of a network; raises LedgerUnreachableError."""
-        ledger = await RemoteLedger.join(network)
+        ledger = await join(network)
         seeds = [Seed(seed.endpoint, seed.certificate) for seed in network.seeds]
         try:
             return await cls.over(ledger, seeds)

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import NetworkFile
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.units import AccountId, Grains
 
 
@@ -25,7 +25,7 @@ def funds_of(network: NetworkFile, account: AccountId) -> Funds:
     """Return what an account has, or raise LedgerUnreachableError."""
 
     async def ask() -> Funds:
-        ledger = await RemoteLedger.join(network)
+        ledger = await join(network)
         try:
             balance = (await ledger.account(account)).balance
             epoch = (await ledger.tip()).epoch

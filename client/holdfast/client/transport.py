@@ -20,6 +20,7 @@ from holdfast.client.network_errors import (
     VaultRefusedError,
     VaultUnreachableError,
 )
+from holdfast.ledger.core.countersigning import with_account_signature
 from holdfast.protocol.answer import ANSWER, Answer
 from holdfast.protocol.cases import CASE_FILE, CaseFile
 from holdfast.protocol.checkpoint import STORAGE_CERTIFICATE, StorageCertificate
@@ -219,7 +220,8 @@ class VaultLink:
         )
         reply = await self._call(self._vault_calls.Quote, request)
         with translated(self.vault):
-            return QUOTE.decode(reply.quote)
+            quote = QUOTE.decode(reply.quote)
+        return with_account_signature(quote, reply.account_signature)
 
     async def deal_state(self, index: int, grant: SignedGrant) -> HolderWord:
         """Ask holder `index` how far a deal is; nothing is verified."""

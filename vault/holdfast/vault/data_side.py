@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from holdfast.ledger.core.account_key import AccountKey
 from holdfast.protocol.answer import LeafProof
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.deal import Deal
@@ -100,7 +101,12 @@ class DataSide:
         holdings = recover(keys.vault_id, files, journal, queries)
         workers = Workers()
         driver = HoldingsDriver(
-            Holder(keys.vault_id, keys.identity, world.ledger.params),
+            Holder(
+                keys.vault_id,
+                keys.identity,
+                world.ledger.params,
+                AccountKey.from_secret(keys.account_secret),
+            ),
             Limits(quota_bytes, reserve_bytes),
             holdings,
             Store(journal, queries, files, workers, Manifests(queries, workers)),

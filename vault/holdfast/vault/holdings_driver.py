@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from holdfast.ledger.core.account_key import AccountKey
 from holdfast.protocol.keys import SigningPair
 from holdfast.protocol.manifest import Manifest, ManifestChange, SignedHead
 from holdfast.protocol.network import NetworkParams
@@ -40,11 +41,12 @@ from holdfast.vault.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds: the vault, its identity key, and its network."""
+    """Who holds: the vault, its keys, and its network."""
 
     vault: VaultId
     identity: SigningPair
     params: NetworkParams
+    account: AccountKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from holdfast.ledger.core.errors import hold
 from holdfast.ledger.core.operations import Unbond
 from holdfast.ledger.core.values import Listing, RegisteredVault
 from holdfast.ledger.errors import VaultLeftError
-from holdfast.ledger.port import VAULTS_MAX
-from holdfast.ledger.remote import RemoteLedger
+from holdfast.ledger.joining import join
+from holdfast.ledger.port import VAULTS_MAX, Ledger
 from holdfast.protocol.units import VaultId
 from holdfast.vault.config import ConfigError, VaultDirectory
 
@@ -53,7 +53,7 @@ async def unbond(path: Path) -> Left:
     """
     directory = VaultDirectory(path)
     keys = directory.keys()
-    ledger = await RemoteLedger.join(directory.network())
+    ledger = await join(directory.network())
     try:
         row = await _row(ledger, keys.vault_id)
         if row.listing is Listing.ACTIVE:
@@ -67,7 +67,7 @@ async def unbond(path: Path) -> Left:
         await ledger.close()
 
 
-async def _row(ledger: RemoteLedger, vault: VaultId) -> RegisteredVault:
+async def _row(ledger: Ledger, vault: VaultId) -> RegisteredVault:
     after = 0
     found: RegisteredVault | None = None
     while True:

@@ -11,9 +11,9 @@ from typing import Final
 
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.errors import LedgerError, LedgerUnreachableError
+from holdfast.ledger.joining import JoinedLedger, join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import DEALS_PAGE, Ledger, SyncChanges
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import DealId, NetworkId, VaultId
@@ -38,7 +38,7 @@ class LedgerMirror:
         self._file = file
         self._vault = vault
         self._clock = clock
-        self._ledger: RemoteLedger | None = None
+        self._ledger: JoinedLedger | None = None
         self._connecting = asyncio.Lock()
         self._wished = asyncio.Event()
         self._follows: tuple[VaultId, ...] = (vault,)
@@ -105,11 +105,11 @@ class LedgerMirror:
         """Return the neighbours who acknowledge and vote for `vault` in `epoch`."""
         return self.state.group(vault, epoch)
 
-    async def ledger(self) -> RemoteLedger:
+    async def ledger(self) -> JoinedLedger:
         """Return the connected ledger, or raise LedgerError."""
         async with self._connecting:
             if self._ledger is None:
-                self._ledger = await RemoteLedger.join(self._file, PATIENCE_SECONDS)
+                self._ledger = await join(self._file, PATIENCE_SECONDS)
             return self._ledger
 
     async def run(self, advanced: Callable[[], None]) -> None:

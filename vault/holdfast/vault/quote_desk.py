@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.protocol.deal import QUOTE, Deal, SignedQuote
+from holdfast.ledger.core.countersigning import countersign
+from holdfast.protocol.deal import QUOTE, Deal, Quote, SignedQuote
 from holdfast.protocol.units import DealId, Grains
 from holdfast.vault.core.admission import Admission, GiveQuote, Offer, QuoteAsked
 from holdfast.vault.core.holding_events import Refuse
@@ -79,8 +80,15 @@ class QuoteDesk:
                 case GiveQuote(quote, promise):
                     store = self._driver.store
                     await store.workers.journal(store.journal.promise, deal, promise)
-                    holder = self._driver.holder
-                    return QUOTE.sign(quote, holder.params.network_id, holder.identity)
+                    return self._signed(quote)
+
+    def _signed(self, quote: Quote) -> SignedQuote:
+        """Return the quote as every ledger wants it: a chain looks at the account's."""
+        holder = self._driver.holder
+        signed = QUOTE.sign(quote, holder.params.network_id, holder.identity)
+        if holder.account is None:
+            return signed
+        return countersign(holder.params, signed, holder.account)
 
     def _offer(self) -> Offer:
         terms, holder = self._terms(), self._driver.holder

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from holdfast.ledger.core.countersigning import account_signature
 from holdfast.protocol.deal import QUOTE, Deal, Purpose
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.malformed import MALFORMED_CHUNK
@@ -150,7 +151,9 @@ class VaultService:
         quote = await self._data.quotes.quote(
             deal, request.capacity, request.end_epoch, asker
         )
-        return pb.QuoteReply(quote=QUOTE.encode(quote))
+        return pb.QuoteReply(
+            quote=QUOTE.encode(quote), account_signature=account_signature(quote)
+        )
 
     async def deal_state(
         self, request: pb.DealStateRequest, _context: AnyContext

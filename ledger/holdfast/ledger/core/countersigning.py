@@ -38,6 +38,18 @@ def countersign(
     return CountersignedQuote(signed.value, signed.signature, signature)
 
 
+def account_signature(signed: SignedQuote) -> bytes:
+    """Return the account's signature of a quote; nothing when it has none."""
+    return signed.account_signature if isinstance(signed, CountersignedQuote) else b""
+
+
+def with_account_signature(signed: SignedQuote, signature: bytes) -> SignedQuote:
+    """Return a quote with what came beside it, which is not verified here."""
+    if not signature:
+        return signed
+    return CountersignedQuote(signed.value, signed.signature, signature)
+
+
 def account_behind(params: NetworkParams, signed: SignedQuote) -> AccountId | None:
     """Return the account that signed a quote, or None when none did."""
     if not isinstance(signed, CountersignedQuote):

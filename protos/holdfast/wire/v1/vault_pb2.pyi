@@ -130,16 +130,20 @@ class QuoteReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     QUOTE_FIELD_NUMBER: _builtins.int
+    ACCOUNT_SIGNATURE_FIELD_NUMBER: _builtins.int
     quote: _builtins.bytes
     """signed Quote"""
+    account_signature: _builtins.bytes
+    """of the vault's account, for ledgers on a chain"""
     def __init__(
         self,
         *,
         quote: _builtins.bytes = ...,
+        account_signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_signature", b"account_signature", "quote", b"quote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
