@@ -100,7 +100,7 @@ def test_most_of_a_large_network_need_not_look_closer() -> None:
         VaultId(hashlib.sha256(bytes([n % 256, n // 256])).digest())
         for n in range(5000)
     )
-    world.ledger.registry = lambda epoch: crowd  # type: ignore[method-assign]
+    world.ledger.registry = lambda epoch: crowd  # type: ignore[method-assign] # noqa: ARG005
     ranked = sorted(crowd, key=lambda vault: distance(vault, world.deal.id))
     far = [slots.is_far(world.ledger, world.deal, v, LEFT, 3) for v in ranked]
     assert not any(far[:30])
