@@ -53,7 +53,6 @@ from ledger_stage import (
     cached_registration,
     conforms,
     conforms_on,
-    node_keys,
     opened,
     quote,
     refused,
@@ -64,7 +63,7 @@ from ledger_stage import (
 NUMBERS = list(range(1, 6))
 FIRST, SECOND, THIRD, FOURTH = vault_ids([1, 2, 3, 4])
 KEY, OWNER = vault_key(1), account_key(50)
-PEOPLE = [allocation(vault_key(n), 500) for n in (*NUMBERS, 9)]
+PEOPLE = [allocation(vault_key(n), 500) for n in (*NUMBERS, 8, 9)]
 
 
 async def deal_in_place(stage: Stage, **terms: Any) -> DealId:
@@ -244,15 +243,15 @@ async def test_not_every_vault_can_follow(stage: Stage) -> None:
 
 @conforms_on(STRICT, *PEOPLE, allocation(OWNER, 500))
 async def test_no_payout_account_is_paid_for_two_places(stage: Stage) -> None:
-    """Vault 9 would be paid where vault 1 is, which holds index 0."""
+    """Vault 8 is paid where the other holder is; 9 where the lost one was."""
     deal = await deal_in_place(stage)
     stake = 100 * GRAINS_PER_HOLD
-    wish = cached_registration(9, stage.params, KEY.id, stake)
-    await stage.act(vault_key(9), wish)
-    same = Replacement(deal, 1, SECOND, node_keys(9).vault_id)
-    fair = Replacement(deal, 1, SECOND, THIRD)
+    for number, payout in ((8, KEY.id), (9, vault_key(2).id)):
+        wish = cached_registration(number, stage.params, payout, stake)
+        await stage.act(vault_key(number), wish)
+    same, fair = (Replacement(deal, 1, SECOND, vault) for vault in vault_ids([8, 9]))
     totals = naming(same, fair)
-    await stage.settle(KEY, totals, [*NUMBERS, 9], ejected(SECOND))
+    await stage.settle(KEY, totals, [*NUMBERS, 8, 9], ejected(SECOND))
     with refused(ReplacementRefusedError, fault=ReplacementFault.SAME_PAYOUT):
         await stage.act(KEY, shown(same, totals))
     await stage.act(KEY, shown(fair, totals))
@@ -287,14 +286,17 @@ async def test_a_closed_deal_that_still_runs_gets_one(stage: Stage) -> None:
 @conforms
 async def test_the_lost_the_next_and_the_other_holder_hear_of_it(stage: Stage) -> None:
     deal = await deal_in_place(stage)
+    later = await stage.opening(OWNER, numbers=[1, 2, 3], nonce=2)
+    await stage.act(OWNER, later)
     change = Replacement(deal, 1, SECOND, THIRD)
     await stage.settle(KEY, naming(change), NUMBERS, ejected(SECOND))
     before = (await stage.ledger.tip()).sequence
     await stage.act(KEY, shown(change))
     for vault in (FIRST, SECOND, THIRD):
-        for after in (0, before):
-            (heard,) = (await stage.ledger.deals_held((vault,), after)).deals
-            assert heard == await stage.deal(deal)
+        (heard,) = (await stage.ledger.deals_held((vault,), before)).deals
+        assert heard == await stage.deal(deal)
+        every = (await stage.ledger.deals_held((vault,), 0)).deals
+        assert {one.id for one in every} == {deal, opened(OWNER, later)}
         (synced,) = (await stage.ledger.sync((vault,), before)).deals
         assert synced.holders[1].vault == THIRD
     assert (await stage.ledger.deals_held((FOURTH,), 0)).deals == ()

@@ -93,6 +93,19 @@ def test_an_honest_file_is_sound(honest: Path) -> None:
             assert connection.execute(table.select()).fetchone(), table.name
 
 
+def test_a_reopened_ledger_knows_who_held_what_before(copy: Path) -> None:
+    book = open_book(copy)
+    (row,) = book.state.deals()
+    second, third = vault_ids([2, 3])
+    assert row.deal.held_by(1) == (third, second)
+    assert book.state.deals_changed([second], row.changed - 1) == [row]
+    assert list(book.state.deals_held(second)) == []
+    lost = book.state.vault(second)
+    assert lost is not None
+    assert lost.released_epoch == row.deal.past[0].until_epoch == 8
+    book.close()
+
+
 def test_an_altered_balance_is_named(copy: Path) -> None:
     account = account_key(51).id
     with tampered(copy) as db:
