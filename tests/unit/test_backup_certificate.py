@@ -127,6 +127,19 @@ def test_votes_that_the_voters_did_not_sign_are_not_believed() -> None:
         verify_certificate(signed(with_deal(lambda d: replace(d, proofs=(forged,)))))
 
 
+def test_a_receipt_or_head_that_nobody_signed_is_not_believed() -> None:
+    (deal,) = certificate().deals
+    full = deal.receipt
+    first, *others = full.receipts
+    forged = replace(first, signature=others[0].signature)
+    unsigned = replace(full, receipts=(forged, *others))
+    head = replace(full, head=replace(full.head, signature=bytes(64)))
+    for receipt in (unsigned, head):
+        stated = certificate(deals=(replace(deal, receipt=receipt),))
+        with pytest.raises(CertificateError, match="deal"):
+            verify_certificate(signed(stated))
+
+
 def test_somebody_elses_deal_cannot_be_claimed() -> None:
     forged = sign_certificate(certificate(), [OWNER.deal_pair(b"\1" * 32)])
     with pytest.raises(CertificateError, match="deal"):
