@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from holdfast.ledger.core.operations import Refund, Unbond
 from holdfast.protocol.settlement import DEAL_LEAF
+from simulation.forgers import Forger, usurp
 from simulation.masks import (
     Colluder,
     Dropper,
@@ -26,6 +27,7 @@ POLICIES = ((2, 4), (2, 5), (3, 6), (4, 8))
 SCRUB_EVERY = 4
 SCRUBBED = 8
 DROP_EPOCH = 5.0
+COLLUDING = {"colluder", "forger", "usurper"}
 
 
 class Drama:
@@ -48,6 +50,11 @@ class Drama:
         self.promises = Promises(self.universe, self.owners)
         self._look_every = look_every
         self._spared: dict[int, set[str]] = {}
+        self._usurpers = [
+            self.universe.vaults[number]
+            for number, kind, _ in story.masks
+            if kind == "usurper"
+        ]
         self._acts: dict[Act, Callable[[Happening, SimVault], None]] = {
             Act.CRASH: self._crash,
             Act.DIE: self._die,
@@ -88,7 +95,7 @@ class Drama:
 
     def _mask(self) -> None:
         vaults = self.universe.vaults
-        colluders = [n for n, kind, _ in self.story.masks if kind == "colluder"]
+        colluders = [n for n, kind, _ in self.story.masks if kind in COLLUDING]
         friends = frozenset(vaults[number].id for number in colluders)
         for number, kind, drops in self.story.masks:
             dice = random.Random(f"mask {self.story.seed} {number}")
@@ -99,7 +106,9 @@ class Drama:
                 "liar": Liar(),
                 "garbage": GarbageServer(),
                 "staller": Staller(),
+                "usurper": Staller(),
             }
+            masks["forger"] = Forger(friends, drops)
             vaults[number].mask = masks[kind]
 
     # Once an epoch.
@@ -118,6 +127,8 @@ class Drama:
         if epoch % self.story.params.period_epochs == 0:
             self.promises.look_at_tokens()
             self._refund_ended()
+        if epoch % self.story.params.period_epochs == 1 and self._usurpers:
+            usurp(universe, self._usurpers)
 
     def _refund_ended(self) -> None:
         """Let owners take back what their ended deals did not spend."""
@@ -166,7 +177,11 @@ class Drama:
             self.universe.join(vault, STAKE)
 
     def _split(self, one: Happening, vault: SimVault) -> None:
-        sides = {v.number: self.dice.randrange(2) for v in self.universe.vaults}
+        """Halves by dice, or the first `who` vaults against all others."""
+        vaults = self.universe.vaults
+        sides = {v.number: self.dice.randrange(2) for v in vaults}
+        if one.who:
+            sides = {v.number: int(v.number < one.who) for v in vaults}
         self.universe.weather.sides = sides
 
         def heal() -> None:

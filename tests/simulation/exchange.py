@@ -49,6 +49,9 @@ class Exchange:
             self._time_out()
 
     def _answered(self, effect: fx.Reply | fx.Refuse) -> None:
+        if isinstance(effect, fx.Reply):
+            heard = self._universe.consistency
+            heard.replied(self._target, self._call.request, effect.reply)
         weather = self._universe.weather
         if self._apart() or weather.lost():
             self._time_out()

@@ -5,9 +5,10 @@ the vault's own keys and nothing that a real adversary would not have.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from holdfast.protocol.answer import Answer
+from holdfast.protocol.answer import Answer, LeafProof
 from holdfast.protocol.checkpoint import CHECKPOINT
 from holdfast.protocol.chunk import ShardProof
 from holdfast.protocol.signing import Signed
@@ -15,6 +16,7 @@ from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
 from holdfast.vault.core import messages as m
+from holdfast.vault.core.challenged import WantedLeaf
 from holdfast.vault.core.refusals import Refusal
 from simulation.sim_vault import SimVault
 
@@ -26,6 +28,7 @@ class Mask:
 
     silent_about_loss = False
     drops = 0.0
+    forges = False
 
     def hear(self, vault: SimVault, event: ev.Event) -> ev.Event | None:
         return event
@@ -37,6 +40,11 @@ class Mask:
         self, vault: SimVault, answer: Signed[Answer], fault: str | None
     ) -> str | None:
         return fault
+
+    def read(
+        self, wanted: Sequence[WantedLeaf], leaves: Sequence[LeafProof | None]
+    ) -> tuple[LeafProof | None, ...]:
+        return tuple(leaves)
 
     def serve(self, proof: ShardProof, body: bytes) -> bytes | None:
         return body
@@ -90,21 +98,20 @@ class Colluder(Mask):
 
 
 class Liar(Mask):
-    """Signs two checkpoints of one epoch, one for every other neighbour."""
+    """Signs two checkpoints of one epoch and shows every neighbour both."""
 
     def speak(self, vault: SimVault, event: ev.Event, effects: Effects) -> Effects:
-        return [self._twisted(vault, effect) for effect in effects]
+        calls = (effect for effect in effects if isinstance(effect, fx.Call))
+        return [*effects, *(twin for call in calls for twin in _twisted(vault, call))]
 
-    def _twisted(self, vault: SimVault, effect: fx.Effect) -> fx.Effect:
-        if not isinstance(effect, fx.Call) or isinstance(effect.peer, int):
-            return effect
-        offer = effect.request
-        if not isinstance(offer, m.OfferCheckpoint) or effect.peer[0] % 2:
-            return effect
-        value = offer.checkpoint.value
-        other = replace(value, root=Digest(bytes(32)), present_bytes=0)
-        signed = CHECKPOINT.sign(other, vault.me.network, vault.me.pair)
-        return replace(effect, request=replace(offer, checkpoint=signed))
+
+def _twisted(vault: SimVault, call: fx.Call) -> Effects:
+    offer = call.request
+    if not isinstance(offer, m.OfferCheckpoint):
+        return []
+    other = replace(offer.checkpoint.value, root=Digest(bytes(32)), present_bytes=0)
+    signed = CHECKPOINT.sign(other, vault.me.network, vault.me.pair)
+    return [replace(call, request=replace(offer, checkpoint=signed))]
 
 
 class GarbageServer(Mask):

@@ -20,6 +20,7 @@ from holdfast.protocol.units import ChunkId, DealId, Grains, VaultId
 from holdfast.vault.core.effects import TakeOver
 from holdfast.vault.core.saved import AuditEnded, Outcome
 from simulation.detection import Detection
+from simulation.sim_holder import PRICE
 from simulation.sim_owner import Kept, SimOwner
 from simulation.sim_vault import SimVault
 from simulation.universe import Universe
@@ -94,6 +95,10 @@ class Promises:
         if self.universe.chain.broken:
             self.broken += [f"ledger: {text}" for text in self.universe.chain.broken]
             self.universe.chain.broken.clear()
+        said = self.universe.consistency
+        self.broken += said.broken
+        said.broken.clear()
+        said.forget_before(epoch - 4)
         for owner in self.owners:
             for kept in owner.deals.values():
                 row = self.universe.chain.book.state.deal(kept.deal.id)
@@ -104,7 +109,7 @@ class Promises:
     def _look_at_deal(self, kept: Kept, deal: Deal, epoch: int) -> None:
         full = True
         for chunk in kept.acknowledged:
-            if chunk not in self._lost:
+            if chunk not in self._lost and not self._is_void(deal, chunk):
                 full &= self._look_at_chunk(deal, chunk)
         if not kept.acknowledged:
             return
@@ -125,6 +130,10 @@ class Promises:
                 faulty += excused and vault.id in self._dead
             else:
                 faulty += excused
+                if not excused and holder.since_epoch == deal.opened_epoch:
+                    name = chunk.hex()[:16]
+                    text = f"vault {vault.number} lost its shard of chunk {name}"
+                    self.broken.append(f"{text} although nothing damaged it")
         if whole < deal.k:
             self._lost.add(chunk)
             self.figures.lost += 1
@@ -137,6 +146,17 @@ class Promises:
             else:
                 self.figures.excused += 1
         return whole == deal.n
+
+    def _is_void(self, deal: Deal, chunk: ChunkId) -> bool:
+        """Return whether an honest holder was shown that it never was a chunk."""
+        for holder in deal.holders:
+            vault = self.universe.by_id[holder.vault]
+            if vault.hostile or vault.gone:
+                continue
+            holding = vault.holder.driver.holdings.deals.get(deal.id)
+            if holding and chunk in holding.void:
+                return True
+        return False
 
     def _is_faulty(self, vault: SimVault, chunk: ChunkId) -> bool:
         rotten = (vault.id, chunk) in self._rotten
@@ -173,15 +193,14 @@ class Promises:
             self.figures.bought_epochs += entries is not None
         for entry in entries.items if entries else ():
             row = self.universe.chain.book.state.deal(entry.deal)
-            holder = row.deal.holder_at(entry.index, epoch) if row else None
-            if row is None or holder is None or holder.vault != vault.id:
+            if row is None or not _held(row.deal, entry.index, vault.id, epoch):
                 continue
             if (
                 row.deal.opened_epoch
                 <= epoch
                 < row.deal.last_epoch(self.universe.params)
             ):
-                grains = earned(entry.held_bytes, holder.price)
+                grains = earned(entry.present_bytes, PRICE)
                 self._entitled[vault.id] += grains
 
     def _taken_over(
@@ -240,3 +259,15 @@ class Promises:
     def active(self) -> int:
         rows = self.universe.chain.book.state.vaults()
         return sum(row.listing is Listing.ACTIVE for row in rows)
+
+
+def _held(deal: Deal, index: int, vault: VaultId, epoch: int) -> bool:
+    """Tell whether a vault held an index in an epoch, from the ledger's rows alone."""
+    now = deal.holders[index]
+    if epoch >= now.since_epoch:
+        return now.vault == vault
+    return any(
+        past.vault == vault and past.since_epoch <= epoch < past.until_epoch
+        for past in deal.past
+        if past.index == index
+    )

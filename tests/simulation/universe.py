@@ -24,6 +24,7 @@ from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
 from holdfast.vault.core.fault_messages import AuditOf
 from simulation.clock import Chronicle, Clock
+from simulation.consistency import Consistency
 from simulation.exchange import Exchange
 from simulation.sim_chain import SimChain
 from simulation.sim_holder import at_once
@@ -60,6 +61,7 @@ class Universe:
         self.repair_bytes = 0
         self.unrebuilt = 0
         self.watch: Watch = _nobody
+        self.consistency = Consistency()
         self._verdicts: dict[tuple[int, int], tuple[object, str | None]] = {}
         self.replies: dict[int, Callable[[fx.Reply | fx.Refuse], None]] = {}
         self.tokens = itertools.count(1)
@@ -221,6 +223,7 @@ class Universe:
         self.calls[kind] += 1
         target = self.by_id[call.peer]
         self.chronicle.note(self.now, kind, vault.number * 4096 + target.number)
+        self.consistency.called(vault, call)
         exchange = Exchange(self, vault, target, call)
         exchange.send()
 
@@ -245,6 +248,8 @@ class Universe:
     def _read_leaves(self, vault: SimVault, effect: fx.ReadLeaves) -> None:
         leaves = vault.holder.read(effect.wanted)
         self.watch("read", vault, (effect, leaves))
+        if vault.mask:
+            leaves = vault.mask.read(effect.wanted, leaves)
         self.later(vault, lambda: ev.LeavesRead(self.now, effect.epoch, leaves))
 
     def _seal(self, vault: SimVault, effect: fx.SealAnswer) -> None:
@@ -255,9 +260,10 @@ class Universe:
         )
         epoch = effect.answer.epoch
         self.watch("sealed", vault, sealed)
+        fault = None if vault.mask and vault.mask.forges else sealed.fault
         self.later(
             vault,
-            lambda: ev.AnswerSealed(self.now, epoch, sealed.answer, sealed.fault),
+            lambda: ev.AnswerSealed(self.now, epoch, sealed.answer, fault),
         )
 
     def _check(self, vault: SimVault, effect: fx.CheckAnswer) -> None:

@@ -1,0 +1,73 @@
+"""What an honest vault must never do, whatever happens to it: contradict itself.
+
+One checkpoint of its own for each epoch, one acknowledgement for each vault and
+epoch, never of an older head than before; one vote, and no miss beside a vote.
+"""
+
+from dataclasses import dataclass, field
+
+from holdfast.protocol.answer import answer_id
+from holdfast.protocol.units import DealId, Digest, VaultId
+from holdfast.vault.core import effects as fx
+from holdfast.vault.core import messages as m
+from holdfast.vault.core.fault_messages import TellMiss
+from simulation.sim_vault import SimVault
+
+Said = tuple[str, VaultId, VaultId, int]
+
+
+@dataclass
+class Consistency:
+    """Hears everything that is said; `broken` are the contradictions."""
+
+    broken: list[str] = field(default_factory=list)
+    _said: dict[Said, Digest] = field(default_factory=dict)
+    _heads: dict[tuple[VaultId, VaultId, DealId], int] = field(default_factory=dict)
+
+    def called(self, vault: SimVault, call: fx.Call) -> None:
+        match call.request:
+            case m.OfferCheckpoint(checkpoint):
+                value = checkpoint.value
+                self._say(vault, "checkpoint", value.vault, value.epoch, value.digest())
+            case TellMiss(miss, signer) if signer == vault.id:
+                said = miss.value
+                if ("vote", vault.id, said.vault, said.epoch) in self._said:
+                    self._tell(vault, "a miss beside a vote", said.epoch)
+                key = ("miss", vault.id, said.vault, said.epoch)
+                self._said[key] = Digest(b"")
+            case _:
+                pass
+
+    def replied(self, vault: SimVault, request: m.Request, reply: m.Reply) -> None:
+        match request, reply:
+            case m.OfferCheckpoint(checkpoint), m.Acknowledged():
+                value = checkpoint.value
+                self._say(
+                    vault, "acknowledged", value.vault, value.epoch, value.digest()
+                )
+                for entry in request.changed.items:
+                    key = (vault.id, value.vault, entry.deal)
+                    if entry.sequence < self._heads.get(key, 0):
+                        self._tell(vault, "an older head acknowledged", value.epoch)
+                    self._heads[key] = entry.sequence
+            case m.SubmitAnswer(answer), m.Voted():
+                value_ = answer.value
+                about = value_.checkpoint.vault
+                self._say(vault, "vote", about, value_.epoch, answer_id(answer))
+                if ("miss", vault.id, about, value_.epoch) in self._said:
+                    self._tell(vault, "a vote beside a miss", value_.epoch)
+            case _:
+                pass
+
+    def forget_before(self, epoch: int) -> None:
+        self._said = {key: d for key, d in self._said.items() if key[3] >= epoch}
+
+    def _say(
+        self, vault: SimVault, what: str, about: VaultId, epoch: int, named: Digest
+    ) -> None:
+        if self._said.setdefault((what, vault.id, about, epoch), named) != named:
+            self._tell(vault, f"two different things: {what}", epoch)
+
+    def _tell(self, vault: SimVault, what: str, epoch: int) -> None:
+        if not vault.hostile:
+            self.broken.append(f"vault {vault.number} signed {what}, epoch {epoch}")
