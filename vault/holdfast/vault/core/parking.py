@@ -21,12 +21,16 @@ class Parking:
         self._ledger = ledger
         self._parked: dict[DealId, list[Asked]] = {}
 
-    def park(self, event: Asked, deals: Iterable[DealId]) -> list[Effect] | None:
+    def park(
+        self, event: Asked, deals: Iterable[DealId], again: Iterable[DealId] = ()
+    ) -> list[Effect] | None:
         """Park the request if a deal is missing, else return None.
 
-        Raises RefusedError when too much is parked or missing.
+        Deals that changed since they were mirrored are asked for `again`. Raises
+        RefusedError when too much is parked or missing.
         """
-        missing = tuple({deal for deal in deals if self._ledger.deal(deal) is None})
+        unknown = {deal for deal in deals if self._ledger.deal(deal) is None}
+        missing = tuple(unknown | set(again))
         if not missing:
             return None
         waiting = sum(map(len, self._parked.values()))
