@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from holdfast.client.backup_run import BackupRun
 from holdfast.client.core.errors import NothingToBackUpError
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.path_patterns import PatternError
+
+MEMORY = Path("/dev/shm")  # on Linux a file system of its own within /dev
+
+
+def has_two_file_systems() -> bool:
+    return MEMORY.is_dir() and MEMORY.lstat().st_dev != MEMORY.parent.lstat().st_dev
 
 
 @pytest.fixture
@@ -48,6 +55,15 @@ def test_excludes_come_from_the_command_line_and_from_files(
     made = stage.json("backup", source, *kept)
     assert stored(stage, source) == {"a.txt", "cache", "cache/d"}
     assert (made["files"], stage.code) == (2, 0)
+
+
+@pytest.mark.skipif(not has_two_file_systems(), reason="needs two file systems")
+def test_one_file_system_leaves_out_what_is_mounted(stage: Stage) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as made:
+        (Path(made) / "file").touch()
+        words = ("backup", MEMORY.parent, "--exclude", "/*", "--exclude", "!/shm", "-n")
+        assert stage.json(*words)["files"] >= 1
+        assert stage.json(*words, "-x")["files"] == 0
 
 
 def test_a_wrong_pattern_is_told_before_anything_is_read(

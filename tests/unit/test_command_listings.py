@@ -184,6 +184,26 @@ def test_stats_tell_restored_deduplicated_and_stored_bytes(
     assert stage.json("stats", "--host", "nobody")["raw_bytes"] == 0
 
 
+def test_a_chunk_that_is_needed_in_part_counts_in_part(
+    stage: Stage, source: Path
+) -> None:
+    noise = {f"noise/{n}": os.urandom(100_000) for n in range(4)}
+    fill(source, noise)
+    back_up(stage, source)
+    for name in list(noise)[1:]:
+        (source / name).unlink()
+    back_up(stage, source)
+    fill(source, {"last": os.urandom(700_000)})
+    back_up(stage, source)
+    first, second, _ = ids(stage)
+    assert 400_000 < stage.json("stats", first)["stored_bytes"] < 410_000
+    told = stage.json("stats", second)
+    assert 100_000 < told["stored_bytes"] < 110_000
+    (deal,) = told["deals"]
+    assert 400_000 < deal["needed_bytes"] < 420_000
+    assert deal["bytes"] > 1_100_000
+
+
 def test_tags_are_added_removed_and_set(stage: Stage, source: Path) -> None:
     one = back_up(stage, source, tags=("a",)).id.hex()
     two = back_up(stage, source, host="lap").id.hex()

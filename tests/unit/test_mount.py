@@ -150,6 +150,13 @@ def test_a_mount_shows_the_files_as_they_were(source: Path, tmp_path: Path) -> N
     with mounted(source, place):
         shown = place / "snapshots/latest" / source.relative_to("/")
         assert listing(shown) == listing(source)
+        with (
+            (shown / "sub/large").open("rb") as file,
+            (source / "sub/large").open("rb") as original,
+        ):
+            for offset in (4_321_000, 17, 2_000_003):
+                read = os.pread(file.fileno(), 5000, offset)
+                assert read == os.pread(original.fileno(), 5000, offset)
         with fails(errno.EROFS):
             (shown / "new").touch()
         with pytest.raises(FileNotFoundError):

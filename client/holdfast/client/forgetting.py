@@ -54,7 +54,7 @@ def rule(repository: Repository, rules: ForgetRules) -> tuple[Ruling, ...]:
     for ruling in rulings:
         if not any(each.is_kept for each in ruling.decisions):
             raise NothingKeptError(
-                f"these rules would keep none of the {len(ruling.decisions)} snapshots "
+                f"these rules would keep no snapshot "
                 f"of {' '.join(described(ruling.key)) or 'this repository'}; "
                 "nothing was forgotten"
             )
