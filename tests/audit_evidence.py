@@ -1,5 +1,6 @@
 """What a vault and its neighbours can show an auditor, honest or not, without a net."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from audit_parties import Parties
@@ -13,6 +14,7 @@ from holdfast.protocol.checkpoint import (
     StorageCertificate,
     Vote,
 )
+from holdfast.protocol.faults import MISS, Miss, MissCertificate, Witness
 from holdfast.protocol.judgement import fault_of, seal
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.signing import Signed
@@ -27,8 +29,8 @@ EPOCH = 6
 class Shown:
     """Party 0 holds a deal with parties 1, 2, 3; ten vaults; `EPOCH` is over."""
 
-    def __init__(self) -> None:
-        self.parties = Parties(10)
+    def __init__(self, vaults: int = 10) -> None:
+        self.parties = Parties(vaults)
         self.parties.reach(EPOCH + 1)
         self.fake = self.parties.deal(1, [0, 1, 2, 3])
         self.held = FakeHeld(self.keys.vault_id)
@@ -74,12 +76,27 @@ class Shown:
         self, answer: Signed[Answer], voters: int = 8, epoch: int = EPOCH
     ) -> StorageCertificate:
         """Return the certificate that the first voters of the group made of it."""
+        return self.voted_by(answer, self.group[:voters], epoch)
+
+    def miss(self, reachable: int, witnesses: int = 5) -> MissCertificate:
+        """Return what the first witnesses of the group signed of a missed epoch."""
+        said = Miss(self.vault, EPOCH, reachable)
+        message = MISS.message(said, self.parties.params.network_id)
+        signed = tuple(
+            Witness(v, reachable, self.parties.by_id[v].identity.sign(message))
+            for v in self.group[:witnesses]
+        )
+        return MissCertificate(self.vault, EPOCH, signed)
+
+    def voted_by(
+        self, answer: Signed[Answer], voters: Iterable[VaultId], epoch: int = EPOCH
+    ) -> StorageCertificate:
+        """Return the certificate that these voters made of an answer."""
         signed = answer.value.standing.checkpoint
         vote = Vote(self.vault, epoch, signed.value.digest(), answer_id(answer))
         message = VOTE.message(vote, self.parties.params.network_id)
         votes = tuple(
-            Signature(v, self.parties.by_id[v].identity.sign(message))
-            for v in self.group[:voters]
+            Signature(v, self.parties.by_id[v].identity.sign(message)) for v in voters
         )
         return StorageCertificate(epoch, signed, answer_id(answer), votes)
 

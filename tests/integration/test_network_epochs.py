@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.client.auditor import Auditor
+from holdfast.client.core.auditing import Verdict
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.deal_book import DealBook
 from holdfast.client.journal import Journal
@@ -223,6 +225,66 @@ def test_every_answer_and_certificate_is_kept_for_auditors(
     answers = {path.name.partition("-")[2] for path in (place / "answers").iterdir()}
     assert f"{vault.vault}.answer" in answers
     assert len(answers) > 2
+
+
+def test_an_auditor_without_an_account_verifies_it_all_again(
+    network: LocalNetwork, deal: Deal
+) -> None:
+    async def story() -> None:
+        file = NetworkFile.load(network.network_file)
+        async with await Auditor.connect(file) as auditor:
+            held = {holder.vault for holder in deal.holders}
+            epoch = auditor.finished_epoch
+
+            async def proved() -> bool:
+                nonlocal epoch
+                await auditor.refresh()
+                epoch = auditor.finished_epoch
+                found = (await auditor.epoch(epoch)).audits
+                return all(audit.leaves for audit in found if audit.vault in held)
+
+            await until(proved)
+            audits = {a.vault: a for a in (await auditor.epoch(epoch)).audits}
+            assert len(audits) == VAULTS
+            asked = auditor.state.params.leaves_per_audit
+            for vault in held:
+                assert audits[vault].verdict is Verdict.PROVED
+                assert audits[vault].leaves == asked
+                assert [e.deal for e in audits[vault].entries] == [deal.id]
+            settlement = await auditor.settlement()
+            assert settlement
+            assert settlement.holds
+            assert settlement.leaves
+            found = await auditor.deal(deal, 1)
+            assert found.faults == ()
+            earned = sum(leaf.grains for leaf in settlement.leaves if leaf.party == 1)
+            assert found.spent is not None
+            assert found.spent >= earned > 0
+
+    asyncio.run(story())
+
+
+def test_a_stopped_vaults_record_and_status_are_read_from_its_journal(
+    network: LocalNetwork, deal: Deal
+) -> None:
+    vault = holders(network, deal)[3]
+    network.stop_vault(vault.vault)
+    try:
+        place = str(directory_of(network, vault))
+        words = [program("holdfast-vault"), "record", "--json", "--dir", place]
+        said = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+        status = asyncio.run(described(network, vault))
+    finally:
+        asyncio.run(network.start_vault(vault.vault))
+    kept = outcomes(directory_of(network, vault))
+    certified = {e for e, outcome in kept.items() if outcome == "certified"}
+    shown = {a["epoch"] for a in said["audits"] if a["outcome"] == "certified"}
+    assert shown
+    assert shown <= certified
+    assert said["earned"]
+    assert not status.serving
+    assert "does not run" in status.as_text()
+    assert "record" in status.as_text()
 
 
 def test_who_leaves_gets_the_stake_back_when_nothing_is_owed(

@@ -178,3 +178,37 @@ def test_votes_are_not_moved_from_one_answer_to_another(shown: Shown) -> None:
     answer = shown.answer()
     named = replace(shown.certificate(answer), answer=Digest(b"\1" * 32))
     assert shown.found(answer, named).verdict is Verdict.UNCERTIFIED
+
+
+def test_what_a_majority_of_neighbours_signed_is_missed(shown: Shown) -> None:
+    needed = majority(len(shown.group))
+    audit = shown.audit()
+    audit.take_misses([shown.miss(1, needed - 1)])
+    assert audit.finding().verdict is Verdict.UNKNOWN
+    audit.take_misses([shown.miss(1, needed)])
+    found = audit.finding()
+    assert found.verdict is Verdict.MISSED
+    assert "though it could be reached" in found.reason
+    away = shown.audit()
+    away.take_misses([shown.miss(0, needed)])
+    assert "it could not be reached" in away.finding().reason
+
+
+def test_a_certificate_stands_against_signed_misses(shown: Shown) -> None:
+    answer = shown.answer()
+    audit = shown.audit()
+    audit.take_misses([shown.miss(1)])
+    audit.take(shown.vault, answer, shown.certificate(answer))
+    assert audit.finding().verdict is Verdict.PROVED
+
+
+def test_a_majority_of_the_committees_stand_ins_is_as_good_as_the_groups() -> None:
+    shown = Shown(30)
+    ledger, answer = shown.parties.ledger, shown.answer()
+    stand_ins = ledger.stand_ins(shown.vault, EPOCH, for_answer=True)
+    assert not set(stand_ins) <= set(shown.group)
+    needed = majority(len(stand_ins))
+    few = shown.voted_by(answer, stand_ins[: needed - 1])
+    assert shown.found(answer, few).verdict is Verdict.UNCERTIFIED
+    enough = shown.voted_by(answer, stand_ins[:needed])
+    assert shown.found(answer, enough).verdict is Verdict.PROVED

@@ -85,6 +85,10 @@ def test_its_ledger_is_compared_with_ours(lying: CaseFile, parties: Parties) -> 
     assert not against.guilty
     assert against.finding == "not of this ledger"
     assert any("beacon of epoch 6" in text for text in against.differences)
+    stolen = replace(first, identity_key=b"\7" * 32)
+    assert list(
+        differences_of(replace(extract, vaults=(stolen, second)), parties.ledger)
+    )
     more = replace(extract, vaults=(*extract.vaults, first))
     assert any("ever joined" in text for text in differences_of(more, parties.ledger))
     early = replace(extract, vaults=(replace(first, left_epoch=3), second, *others))
