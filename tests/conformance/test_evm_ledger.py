@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -12,8 +10,8 @@ import pytest
 from evm_anvil import AnvilChain, anvil_program, running_anvil
 from evm_chain import TestChain
 from evm_ledger_stage import ChainStage
+from evm_scenes import scenes
 from holdfast.ledger.core.chain import Genesis
-from ledger_stage import PLAYS, Scenario
 
 SCENARIOS: Final = (
     "test_ledger_accounts",
@@ -37,29 +35,10 @@ DIFFERENT: Final = {
         "a stake waits for the refunds of the deals held"
     ),
 }
-
-
-def load(name: str) -> dict[str, tuple[Scenario, Genesis]]:
-    """Return the scenarios of a file beside this one."""
-    spec = spec_from_file_location(
-        f"scenarios.{name}", Path(__file__).with_name(f"{name}.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    prefix = f"scenarios.{name}."
-    return {
-        key.removeprefix(prefix): play
-        for key, play in PLAYS.items()
-        if key.startswith(prefix)
-    }
-
-
 SCENES: Final = {
     name: play
     for file in SCENARIOS
-    for name, play in load(file).items()
+    for name, play in scenes(file).items()
     if name not in DIFFERENT
 }
 

@@ -64,8 +64,8 @@ from holdfast.protocol.units import (
     Grains,
 )
 from ledger_stage import (
-    DEVELOPMENT,
     GENESIS_SECONDS,
+    HOURLY,
     account_key,
     cached_registration,
     node_keys,
@@ -80,7 +80,7 @@ OWNERS = [account_key(number) for number in (50, 51)]
 NUMBERS = range(1, 5)
 KEYS = {node_keys(number).vault_id: node_keys(number) for number in NUMBERS}
 PEOPLE = [*OWNERS, *(vault_key(number) for number in NUMBERS)]
-FED = DEVELOPMENT.faucet_grains
+FED = HOURLY.faucet_grains
 numbers = st.sampled_from(list(NUMBERS))
 people = st.sampled_from(PEOPLE)
 owners = st.sampled_from(OWNERS)
@@ -105,13 +105,13 @@ class Tokens(RuleBasedStateMachine):
         self.book.tick(bytes(32), GENESIS_SECONDS)
 
     def make_book(self) -> Book:
-        return memory_book(Genesis(DEVELOPMENT), GENESIS_SECONDS)
+        return memory_book(Genesis(HOURLY), GENESIS_SECONDS)
 
     def act(self, key: AccountKey, operation: Operation) -> bool:
         """Submit twice; refused or not, the repetition changes nothing."""
         nonce = self.book.state.account(key.id).nonce
-        signed = key.sign(DEVELOPMENT, nonce, operation)
-        seconds = DEVELOPMENT.epoch_start(self.epoch)
+        signed = key.sign(HOURLY, nonce, operation)
+        seconds = HOURLY.epoch_start(self.epoch)
         head = self.book.state.head
         try:
             applied = self.book.submit(signed, seconds)
@@ -153,7 +153,7 @@ class Tokens(RuleBasedStateMachine):
     @rule(number=numbers, stake=st.sampled_from([1, GRAINS_PER_HOLD]))
     def register(self, number: int, stake: Grains) -> None:
         key = vault_key(number)
-        if self.act(key, cached_registration(number, DEVELOPMENT, key.id, stake)):
+        if self.act(key, cached_registration(number, HOURLY, key.id, stake)):
             self.balances[key.id] -= stake
 
     @rule(number=numbers, often=st.sampled_from([False, False, False, True]))
@@ -188,7 +188,7 @@ class Tokens(RuleBasedStateMachine):
         terms = {"price": price, "capacity": capacity}
         terms["end_epoch"] = self.epoch + epochs
         wish = opening(
-            DEVELOPMENT, owner.id, self.epoch, numbers=chosen, nonce=self.nonce, **terms
+            HOURLY, owner.id, self.epoch, numbers=chosen, nonce=self.nonce, **terms
         )
         if self.act(owner, wish):
             deal = opened(owner, wish)
@@ -215,7 +215,7 @@ class Tokens(RuleBasedStateMachine):
         terms["end_epoch"] = before.end_epoch + longer
         quotes = tuple(
             quote(
-                DEVELOPMENT,
+                HOURLY,
                 by_id[holder.vault],
                 deal,
                 self.epoch,
@@ -239,14 +239,14 @@ class Tokens(RuleBasedStateMachine):
         for _ in range(epochs):
             self.epoch += 1
             random = self.epoch.to_bytes(32, "big")
-            assert self.book.tick(random, DEVELOPMENT.epoch_start(self.epoch))
+            assert self.book.tick(random, HOURLY.epoch_start(self.epoch))
 
     @rule(key=people, parts=st.integers(1, 10))
     def live_a_period(self, key: AccountKey, parts: int) -> None:
         """All deals earn, the period ends and is settled."""
         for deal in self.deals:
             self.earn(deal, parts)
-        self.pass_time(DEVELOPMENT.period_epochs)
+        self.pass_time(HOURLY.period_epochs)
         self.settle(key, None, 0)
 
     def earn(self, deal: DealId, parts: int) -> None:
@@ -289,13 +289,13 @@ class Tokens(RuleBasedStateMachine):
     @rule(key=people, ejected=st.one_of(st.none(), numbers), extra=st.integers(0, 2))
     def settle(self, key: AccountKey, ejected: int | None, extra: Grains) -> None:
         """Now and then the committee ejects somebody, or pays more than it may."""
-        period = DEVELOPMENT.period_of(self.epoch) - 1
+        period = HOURLY.period_of(self.epoch) - 1
         members = committee(self.book.state, period + 1)
         if not members or period < 0:
             return
         vault = None if ejected is None else node_keys(ejected).vault_id
         ejections = () if vault is None else (Ejection(vault, 5, Digest(bytes(32))),)
-        made = statement(DEVELOPMENT, period, self.totals, ejections)
+        made = statement(HOURLY, period, self.totals, ejections)
         made = replace(made, earned_total=made.earned_total + extra)
         digest = made.digest()
         signatures = [
@@ -358,7 +358,7 @@ class TokensOnDisk(Tokens):
     def make_book(self) -> Book:
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "ledger.db"
-        return create_book(self.path, Genesis(DEVELOPMENT), GENESIS_SECONDS)
+        return create_book(self.path, Genesis(HOURLY), GENESIS_SECONDS)
 
     @rule()
     def reopen(self) -> None:
