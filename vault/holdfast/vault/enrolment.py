@@ -37,6 +37,7 @@ class Enrolment:
         needed = stake_needed(quota_bytes, mirror.params.rebuild_price)
         self._stake = max(needed, mirror.params.least_stake, 1)
         self._account: LedgerAccount | None = None
+        self._applied = -1
         self._said = ""
 
     @property
@@ -59,7 +60,8 @@ class Enrolment:
             await asyncio.sleep(retry_seconds)
 
     async def _try(self) -> bool:
-        if not self._mirror.reachable:
+        # What was staked a moment ago must be seen before more is.
+        if not self._mirror.reachable or self._mirror.state.sequence < self._applied:
             return False
         row = self._mirror.state.row(self._keys.vault_id)
         if row is not None and row.listing is not Listing.ACTIVE:
@@ -91,7 +93,7 @@ class Enrolment:
         operation = await asyncio.to_thread(
             registration, self._keys, network, account.id, self._payout, missing
         )
-        await account.submit(operation)
+        self._applied = (await account.submit(operation)).sequence
         _log.info("registered", extra={"fields": {"stake": hold(missing)}})
 
     async def _balance(self) -> Grains:
