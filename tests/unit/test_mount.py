@@ -123,12 +123,13 @@ def can_mount() -> bool:
 @contextlib.contextmanager
 def mounted(source: Path, place: Path) -> Iterator[subprocess.Popen[str]]:
     place.mkdir()
+    before = [path for path in [os.environ.get("PYTHONPATH")] if path]
     child = subprocess.Popen(
         [sys.executable, CHILD, source, place],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(CHILD.parent)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(CHILD.parent), *before])},
     )
     assert child.stdin
     assert child.stdout
