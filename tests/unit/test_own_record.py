@@ -57,7 +57,7 @@ def miss(epoch: int, reachable: int = 1, vault_id: VaultId = OWN) -> MissCertifi
 
 def record(
     *misses: MissCertificate,
-    audits: tuple[AuditEnded, ...] = (),
+    audits: tuple[AuditEnded, ...] = (AuditEnded(NOW, Outcome.CERTIFIED),),
     accusations: tuple[Accusation, ...] = (),
     params: NetworkParams = PARAMS,
 ) -> OwnRecord:
@@ -102,8 +102,16 @@ def test_unreachable_epochs_need_more_but_the_newest_ones_tell_at_once() -> None
 def test_misses_by_its_own_account_make_it_suspect() -> None:
     audits = tuple(AuditEnded(NOW - n, Outcome.MISSED, "gone") for n in range(2))
     assert "by its own account" in record(audits=audits).standing().reason
+
+
+def test_a_journal_without_recent_audits_tells_nothing() -> None:
     void = tuple(AuditEnded(NOW - n, Outcome.VOID, "no beacon") for n in range(5))
-    assert record(audits=void).standing().word == "active"
+    standing = record(audits=void).standing()
+    assert (standing.word, standing.reason) == (
+        "unknown",
+        f"its journal ends in epoch {NOW}",
+    )
+    assert record(audits=()).standing().reason == "its journal is empty"
 
 
 def test_an_upheld_case_means_ejected() -> None:

@@ -188,7 +188,10 @@ def deal_report(params: NetworkParams, finding: DealFinding) -> Report:
             for t in finding.terms
         ],
     )
-    audits = [audit for term in finding.terms for audit in term.audits]
+    now = [term for term in finding.terms if term.term.until_epoch is None]
+    summary = [counts(audit for term in now for audit in term.audits)]
+    if len(now) < len(finding.terms):
+        summary.append(f"{len(finding.terms) - len(now)} replaced before")
     due = tuple(
         Bar(wording.short(t.term.vault), t.due, wording.hold(t.due))
         for t in finding.terms
@@ -196,7 +199,7 @@ def deal_report(params: NetworkParams, finding: DealFinding) -> Report:
     return Report(
         f"Deal {wording.short(deal.id)}",
         finding.holds,
-        "; ".join((counts(audits), *finding.faults)),
+        "; ".join((*summary, *finding.faults)),
         facts,
         (Table("", columns, rows),),
         (grid, Bars("What the epochs looked at were worth", due)),

@@ -82,9 +82,16 @@ class OwnRecord:
         reason = self._suspicion()
         if reason is not None:
             return Standing("suspect", reason)
-        proved = sum(a.outcome is Outcome.CERTIFIED for a in self.recent())
-        text = f"it proved {proved} of its last {len(self.recent())} audits"
-        return Standing("active", text)
+        recent = self.recent()
+        if not recent:
+            ends = (
+                f"ends in epoch {self.audits[0].epoch}" if self.audits else "is empty"
+            )
+            return Standing("unknown", f"its journal {ends}")
+        proved = sum(audit.outcome is Outcome.CERTIFIED for audit in recent)
+        return Standing(
+            "active", f"it proved {proved} of its last {len(recent)} audits"
+        )
 
     def recent(self) -> tuple[AuditEnded, ...]:
         """Return the audits within the window of missed epochs, without void ones."""
