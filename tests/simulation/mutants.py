@@ -86,11 +86,11 @@ def two_acknowledgements() -> AbstractContextManager[Any]:
 
 
 def storms_unguarded() -> AbstractContextManager[Any]:
-    return mock.patch.object(court, "is_calm", lambda *_: True)
+    return mock.patch.object(court, "is_calm", return_value=True)
 
 
 def courts_that_hear_nobody() -> AbstractContextManager[Any]:
-    return mock.patch.object(Court, "convicts", lambda *_: True)
+    return mock.patch.object(Court, "convicts", return_value=True)
 
 
 def replaced_holders_paid() -> AbstractContextManager[Any]:
@@ -116,11 +116,11 @@ def majority_less_one() -> Iterator[None]:
 
 
 def settlements_by_anyone() -> AbstractContextManager[Any]:
-    return mock.patch.object(settlement, "_check_signers", lambda *_: None)
+    return mock.patch.object(settlement, "_check_signers", return_value=None)
 
 
 def receipts_before_the_disk() -> AbstractContextManager[Any]:
-    return mock.patch.object(SimDisk, "sync_directory", lambda *_: None)
+    return mock.patch.object(SimDisk, "sync_directory", return_value=None)
 
 
 def _crashes(epoch: float, vaults: int) -> list[Happening]:

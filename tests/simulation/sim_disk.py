@@ -116,7 +116,8 @@ class SimDisk:
         self.files[path].synced = True
 
     def sync_directory(self, path: str) -> None:
-        waiting = []
+        waiting: list[Renaming] = []
+        settled: set[int] = set()
         for step in self._pending:
             if not _touches(step, path):
                 waiting.append(step)
@@ -125,7 +126,9 @@ class SimDisk:
                 self._durable.pop(step.old, None)
             if step.new and step.file:
                 self._durable[step.new] = step.file
-        self._pending = waiting
+                settled.add(id(step.file))
+        # Names that a file had before its durable one cannot come back.
+        self._pending = [step for step in waiting if id(step.file) not in settled]
 
     def free_bytes(self, path: str) -> int:
         return 0 if self.full else 1 << 40

@@ -1,12 +1,12 @@
 """Cheap stand-ins for the costly parts of a simulated story, in one place.
 
 Signatures are keyed hashes that anybody could make: the simulated adversaries
-never forge, they lie with their own keys. Pure functions are remembered. All of
-it is put in for the time of a story and taken out again; production is unchanged.
+never forge, they lie with their own keys. All of it is put in for the time of a
+story and taken out again; production is unchanged.
 """
 
 import hashlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ from unittest import mock
 
 from nacl.exceptions import BadSignatureError
 
-from holdfast.protocol import bls, checkpoint, encoding, keys, placement
+from holdfast.protocol import bls, keys
 from holdfast.protocol.errors import SignatureInvalidError
 from holdfast.vault import (
     data_side,
@@ -27,8 +27,8 @@ from holdfast.vault import (
     taking_over,
     voiding,
 )
+from simulation.remembering import remembered
 
-REMEMBERED_MAX = 20_000
 WAITING = (
     data_side,
     former_deals,
@@ -122,40 +122,6 @@ def _xor(signatures: Sequence[bytes]) -> bytes:
     return total.to_bytes(bls.SIGNATURE_BYTES, "big")
 
 
-class RememberedEncodings:
-    """`Format.encode` by the identity of the value; values never change."""
-
-    def __init__(self) -> None:
-        self._encode: Callable[[Any, Any], bytes] = encoding.Format.encode
-        self._known: dict[tuple[int, int], tuple[object, bytes]] = {}
-
-    def patched(self) -> Callable[[Any, Any], bytes]:
-        known, encode = self._known, self._encode
-
-        def remembered(form: Any, value: Any) -> bytes:
-            key = (id(form), id(value))
-            found = known.get(key)
-            # The value is kept, so its id stays its own.
-            if found is not None:
-                return found[1]
-            if len(known) > REMEMBERED_MAX:
-                known.clear()
-            encoded = encode(form, value)
-            known[key] = (value, encoded)
-            return encoded
-
-        return remembered
-
-
-def remembered_committee() -> Callable[..., tuple[Any, ...]]:
-    draw = lru_cache(4096)(placement.committee)
-
-    def committee(registry: Sequence[Any], beacon: Any, size: int) -> tuple[Any, ...]:
-        return draw(tuple(registry), beacon, size)
-
-    return committee
-
-
 async def straight(work: Coroutine[Any, Any, Any]) -> Any:
     """Stand in for `to_the_end`: nobody hangs up inside a simulated call."""
     return await work
@@ -172,20 +138,14 @@ class OneAfterAnother:
 @contextmanager
 def stand_ins() -> Iterator[None]:
     """Put everything in, and take it out at the end."""
-    neighbours = lru_cache(1 << 16)(placement.neighbours)
-    committee = remembered_committee()
-    entry_leaf = lru_cache(1 << 14)(checkpoint.entry_leaf)
     patches: tuple[tuple[Any, str, Any], ...] = (
         (keys, "SigningKey", StandInSigningKey),
         (keys, "VerifyKey", StandInVerifyKey),
         (bls, "_backend", StandInBls()),
-        (encoding.Format, "encode", RememberedEncodings().patched()),
-        (placement, "neighbours", neighbours),
-        (placement, "committee", committee),
-        (checkpoint, "entry_leaf", entry_leaf),
         (taking_over, "asyncio", OneAfterAnother),
         (rebuilding, "asyncio", OneAfterAnother),
         *((module, "to_the_end", straight) for module in WAITING),
+        *remembered(),
     )
     with ExitStack() as stack:
         for target, name, stand_in in patches:
