@@ -49,7 +49,7 @@ def story(
 def test_sound_data_are_told_with_their_holders_and_read_back_whole(
     tmp_path: Path,
 ) -> None:
-    async def play(_place: Market, one: AsyncClient) -> None:
+    async def play(place: Market, one: AsyncClient) -> None:
         report = await report_of(one, EVERYTHING)
         assert report.findings == ()
         assert report.verdict is Verdict.SOUND
@@ -61,6 +61,8 @@ def test_sound_data_are_told_with_their_holders_and_read_back_whole(
         assert report.read.bad == ()
         (deal,) = report.deals
         assert all(holder.answers and holder.informed for holder in deal.holders)
+        places = {vault.vault: vault.endpoint for vault in place.vaults}
+        assert all(h.endpoint == places[h.vault] for h in deal.holders)
         assert exit_code(report) == ExitCode.OK
         assert document_of(report)["verdict"] == "sound"
 

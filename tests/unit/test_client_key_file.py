@@ -41,6 +41,12 @@ def test_the_file_is_for_its_owner_alone_and_hides_the_key(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["key.json"]
 
 
+def test_no_key_file_is_made_with_an_empty_passphrase(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="empty"):
+        create_key_file(tmp_path / "key.json", MASTER, "", strength=WEAKEST)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_key_file_is_never_overwritten(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(KeyFileError, match="there already"):

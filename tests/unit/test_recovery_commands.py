@@ -116,6 +116,19 @@ def test_a_kit_with_too_many_mistakes_names_the_lines_and_makes_no_profile(
     assert not place.second.exists()
 
 
+def test_what_an_interrupted_recovery_left_is_moved_aside_and_not_lost(
+    place: Place,
+) -> None:
+    written(place)
+    place.second.mkdir()
+    (place.second / "keys.json").write_text("half of a profile")
+    words = ("recover", "--kit", place.page, "--network", place.network)
+    assert place.recover(*words) == 0
+    assert (place.second / "keys.json.old-1").read_text() == "half of a profile"
+    assert place.recover(*words) == ExitCode.FAILED
+    assert Profile.load(place.second).unlock("first")
+
+
 def test_a_kit_of_another_network_is_refused(place: Place, tmp_path: Path) -> None:
     written(place)
     other = network_file(tmp_path / "other.json", "elsewhere")

@@ -138,15 +138,21 @@ def _deal_check(
         chunks=head.count if head else 0,
         listed=listing is not None,
         needed=None if needed is None else len(needed & chunks),
-        holders=tuple(_holder_check(state, index, proofs) for index in range(deal.n)),
+        holders=tuple(
+            _holder_check(state, index, proofs, storage) for index in range(deal.n)
+        ),
     )
 
 
 def _holder_check(
-    state: DealState, index: int, proofs: Mapping[VaultId, StorageCertificate]
+    state: DealState,
+    index: int,
+    proofs: Mapping[VaultId, StorageCertificate],
+    storage: Storage,
 ) -> HolderCheck:
     vault = state.deal.holders[index].vault
     proof = proofs.get(vault)
+    record = storage.book.directory.record(vault)
     covers = proof is not None and (
         state.full is None
         or proof.checkpoint.value.epoch >= state.full.latest_epoch() + _RECEIPT_EPOCHS
@@ -158,6 +164,7 @@ def _holder_check(
         index in state.informed,
         proof.epoch if proof else None,
         covers,
+        record.endpoints[0] if record and record.endpoints else "",
     )
 
 

@@ -40,6 +40,7 @@ def create_key_file(
     entropy: Entropy = os.urandom,
 ) -> None:
     """Write a new key file; raises KeyFileError if there is one already."""
+    _check_new([], passphrase)
     slot = seal_slot(master, passphrase, label, strength, entropy)
     try:
         write_durably(path, _encode([slot]), replace=False)

@@ -46,8 +46,12 @@ class Profile:
 
     @classmethod
     def check_absent(cls, home: Path) -> None:
-        """Raise ProfileExistsError if there is a profile in `home` already."""
-        if (home / _PROFILE).exists() or (home / _KEYS).exists():
+        """Raise ProfileExistsError if there is a profile in `home` already.
+
+        Keys without a profile are what an interrupted `make` left: they were never
+        shown nor used, and are moved aside by the next.
+        """
+        if (home / _PROFILE).exists():
             raise ProfileExistsError(f"{home} has a profile already; it is left as is")
 
     @classmethod
@@ -107,6 +111,7 @@ class Profile:
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
             network.save(home / _NETWORK)
+            _move_aside(home / _KEYS)
             create_key_file(
                 home / _KEYS, master, passphrase, strength=strength, entropy=entropy
             )
@@ -152,6 +157,13 @@ class Profile:
     def cache(self) -> Path:
         """The folder of what can be read again from the network."""
         return self.home / "cache"
+
+
+def _move_aside(path: Path) -> None:
+    """Rename a file that may be there; it could still be somebody's only key."""
+    if path.exists():
+        taken = len(list(path.parent.glob(f"{path.name}.old-*")))
+        path.rename(path.with_name(f"{path.name}.old-{taken + 1}"))
 
 
 def _network_of(home: Path, content: dict[str, Any]) -> NetworkFile:

@@ -129,7 +129,7 @@ def _show_deal(
         f"({_span(check.last_epoch - report.epoch, seconds)})"
     )
     rows = [_row(holder, report.epoch, seconds) for holder in check.holders]
-    columns = (">index", "vault", "now", "newest receipt", "last proof")
+    columns = (">index", "vault", "at", "now", "newest receipt", "last proof")
     invocation.output.table(columns, rows, "  ")
     invocation.output.say()
 
@@ -143,6 +143,7 @@ def _row(holder: "HolderCheck", epoch: int, seconds: int) -> tuple[str, ...]:
     return (
         str(holder.index),
         wording.short(holder.vault),
+        holder.endpoint,
         "answers" if holder.answers else "silent",
         "yes" if holder.informed else "no",
         proof,
@@ -200,6 +201,7 @@ def _deal_document(check: "DealCheck") -> dict[str, object]:
             {
                 "index": holder.index,
                 "vault": holder.vault,
+                "endpoint": holder.endpoint,
                 "answers": holder.answers,
                 "has_newest_receipt": holder.informed,
                 "proved_epoch": holder.proved_epoch,

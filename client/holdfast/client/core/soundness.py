@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class HolderCheck:
-    """One holder of a deal.
+    """One holder of a deal; `endpoint` is where it was last heard of, or "".
 
     `informed` is whether it has the newest full receipt. `proved_epoch` is the newest
     epoch in which a majority of its neighbours certified that it holds everything it
@@ -66,6 +66,7 @@ class HolderCheck:
     informed: bool
     proved_epoch: int | None
     covers: bool
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
