@@ -24,6 +24,7 @@ from holdfast.vault.core.claiming import Claiming
 from holdfast.vault.core.events import Asked, OperationEnded
 from holdfast.vault.core.judging import Judging
 from holdfast.vault.core.leaving import Leaving
+from holdfast.vault.core.letters import Letters
 from holdfast.vault.core.messages import (
     AskProof,
     AskTotals,
@@ -34,15 +35,19 @@ from holdfast.vault.core.messages import (
     SettlementReply,
     TotalsOf,
 )
+from holdfast.vault.core.miss_book import MissBook
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.proof_store import Proof, ProofStore
 from holdfast.vault.core.proposing import Proposing
+from holdfast.vault.core.prosecuting import Prosecuting
 from holdfast.vault.core.pushing import Pushing
+from holdfast.vault.core.rechecking import Rechecking
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import CertificateCollected, Restored, TotalsSettled
 from holdfast.vault.core.settling import Settling
 from holdfast.vault.core.sittings import Court
 from holdfast.vault.core.totals_book import TotalsBook
+from holdfast.vault.core.watching import Watching
 
 PERIOD = 1
 SEVEN = 7
@@ -59,8 +64,13 @@ class Member:
         self.cases = CaseBook(self.me, Restored())
         self.court = Court(self.me, self.cases)
         self.judging = Judging(self.me, self.cases, self.court)
-        self.settling = Settling(self.me, self.books, self.judging)
-        self.proposing = Proposing(self.me, self.books, self.judging)
+        watching, letters = Watching(self.me, Restored()), Letters(self.me)
+        self.misses = MissBook(self.me, letters, Restored())
+        prosecuting = Prosecuting(self.me, watching, self.misses, self.cases, letters)
+        self.rechecking = Rechecking(self.me, proofs, prosecuting)
+        parts = (self.judging, self.rechecking)
+        self.settling = Settling(self.me, self.books, *parts)
+        self.proposing = Proposing(self.me, self.books, *parts)
         self.pushing = Pushing(self.me, proofs)
 
 

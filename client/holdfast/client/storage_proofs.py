@@ -77,7 +77,13 @@ def proves(state: LedgerState, vault: VaultId, certificate: StorageCertificate) 
     if certificate.checkpoint.value.vault != vault or not group:
         return False
     try:
-        check_certificate(certificate, state.network_id, group, state.identities())
+        check_certificate(
+            certificate,
+            state.network_id,
+            group,
+            state.identities(),
+            state.stand_ins(vault, certificate.epoch, for_answer=True),
+        )
     except ProtocolError:
         return False
     return True

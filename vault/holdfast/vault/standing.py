@@ -1,5 +1,6 @@
 """How the vault stands: for whoever asks, for its quotes, and in its record."""
 
+from holdfast.ledger.core.court import suspicion
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.pricing import bytes_covered
 from holdfast.protocol.record import VAULT_RECORD
@@ -75,4 +76,9 @@ class Standing:
             for epoch, audit in self._node.answering.audits.items()
             if epoch >= oldest and audit.outcome is Outcome.MISSED
         ]
-        return len(missed) >= params.missed_reachable
+        if len(missed) >= params.missed_reachable:
+            return True
+        # What we know of ourselves, and what a majority of our neighbours says.
+        vault, book = self._announcer.vault, self._node.justice.book
+        state, epoch = self._mirror.state, self._mirror.epoch()
+        return suspicion(state, vault, book.of(vault), epoch) is not None

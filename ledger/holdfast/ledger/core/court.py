@@ -4,7 +4,7 @@ Every vault judges with this before it signs, and so does anybody who is handed 
 file. It fetches nothing: what is not shown does not count.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from holdfast.ledger.core.followed import LedgerState
@@ -20,7 +20,7 @@ from holdfast.protocol.checkpoint import (
     Vote,
 )
 from holdfast.protocol.errors import ProtocolError
-from holdfast.protocol.faults import check_miss
+from holdfast.protocol.faults import MissCertificate, check_miss, is_reachable
 from holdfast.protocol.judgement import fault_of
 from holdfast.protocol.keys import verify
 from holdfast.protocol.pricing import stake_needed
@@ -34,6 +34,9 @@ REGISTRY_SHARE: Final = 50
 """One in so many listed vaults may be ejected for missing, in one period."""
 
 CERTIFIED_MIN: Final = 4
+AWAY_EPOCHS: Final = 2
+"""For so long after a miss that was seen as unreachable, a vault counts as away."""
+
 LYING: Final = frozenset({Fault.TWO_CHECKPOINTS, Fault.FALSE_VOTE})
 
 
@@ -116,6 +119,29 @@ def is_calm(
     registry = set(ledger.registry(lived[-1]))
     shown = {vault for vault, epoch in counted if epoch == lived[-1]} & registry
     return len(shown) >= CERTIFIED_MIN and 3 * len(shown) >= 2 * len(registry)
+
+
+def suspicion(
+    ledger: LedgerState, vault: VaultId, misses: Sequence[MissCertificate], epoch: int
+) -> str | None:
+    """Return why a vault gets no new deals in `epoch`, from its certified misses.
+
+    It says what a case would be opened for, or that the vault is away just now. The
+    certificates have been verified.
+    """
+    params = ledger.params
+    reached = [m for m in misses if is_reachable(m, ledger.group(vault, m.epoch))]
+    for found, needed, window, how in (
+        (reached, params.missed_reachable, params.window_reachable, "reachable"),
+        (misses, params.missed_unreachable, params.window_unreachable, "known"),
+    ):
+        inside = [miss for miss in found if epoch - miss.epoch < window]
+        if len(inside) >= needed:
+            return f"{len(inside)} of the last {window} epochs were missed ({how})"
+    newest = max(misses, key=lambda miss: miss.epoch, default=None)
+    if newest and newest not in reached and epoch - newest.epoch <= AWAY_EPOCHS:
+        return f"its neighbours could not reach it in epoch {newest.epoch}"
+    return None
 
 
 def _check_misses(case: Case, fault: Fault, ledger: LedgerState, epoch: int) -> None:

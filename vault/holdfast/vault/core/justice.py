@@ -32,7 +32,9 @@ from holdfast.vault.core.messages import Noted
 from holdfast.vault.core.miss_book import MissBook
 from holdfast.vault.core.misses import Misses
 from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.proof_store import ProofStore
 from holdfast.vault.core.prosecuting import Prosecuting
+from holdfast.vault.core.rechecking import Rechecking
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.saved import Restored
 from holdfast.vault.core.sittings import Court
@@ -42,7 +44,9 @@ from holdfast.vault.core.watching import Watching
 class Justice:
     """The machines of faults, behind one door."""
 
-    def __init__(self, me: Myself, watching: Watching, restored: Restored) -> None:
+    def __init__(
+        self, me: Myself, watching: Watching, proofs: ProofStore, restored: Restored
+    ) -> None:
         self._me = me
         self._watching = watching
         self._letters = Letters(me)
@@ -57,6 +61,7 @@ class Justice:
         self.prosecuting = Prosecuting(
             me, watching, self.book, self.cases, self._letters
         )
+        self.rechecking = Rechecking(me, proofs, self.prosecuting)
 
     def step(self, now: float) -> list[Effect]:
         """Do what the time and the ledger now allow."""
@@ -65,12 +70,14 @@ class Justice:
             *self.cases.step(),
             *self.prosecuting.step(now),
             *self.court.step(now),
+            *self.rechecking.step(now),
             *self._letters.step(now),
         ]
 
     def judged(self, event: AnswerJudged) -> list[Effect]:
         """Take the judgement of an answer that was shown in court."""
-        return self.court.judged(event) + self.court.step(event.now)
+        judged = self.court.judged(event) + self.rechecking.judged(event)
+        return judged + self._go_on(event.now)
 
     def asked(self, event: Asked, request: FaultRequest) -> list[Effect]:
         """Answer what another vault, or anybody, asks."""
@@ -99,7 +106,9 @@ class Justice:
                 return []
             case AskAudit() as request, AuditOf() as reply:
                 shown = self.court.shown(peer, request, reply)
-                return None if shown is None else shown + self.court.step(now)
+                if shown is None:
+                    shown = self.rechecking.shown(peer, request, reply)
+                return shown + self._go_on(now)
             case _:
                 return None
 
@@ -123,10 +132,20 @@ class Justice:
                 self._letters.arrived(peer, content)
                 return []
             case AskAudit() as request:
-                ours = self.court.unshown(peer, request)
-                return self.court.step(now) if ours else None
+                if not self.court.unshown(peer, request):
+                    self.rechecking.shown(peer, request, None)
+                return self._go_on(now)
             case _:
                 return None
+
+    def _go_on(self, now: float) -> list[Effect]:
+        """Ask the next who may have an answer; what was found is told at once."""
+        return [
+            *self.court.step(now),
+            *self.rechecking.step(now),
+            *self.prosecuting.step(now),
+            *self._letters.step(now),
+        ]
 
     def _asked(self, event: Asked, request: FaultRequest) -> list[Effect]:
         match request:

@@ -28,6 +28,9 @@ from holdfast.vault.core.watching import Watching
 NEW_EPOCHS: Final = 4
 """So long after it joined, a vault is not blamed: it may have no checkpoint yet."""
 
+OVERDUE_MIN: Final = 2
+"""So many may be blamed, however few vaults we watch."""
+
 Key = tuple[VaultId, int]
 
 
@@ -103,12 +106,20 @@ class Misses:
         return known is not None and deadline <= latest
 
     def _find_overdue(self, epoch: int) -> list[VaultId]:
-        return [
+        """Return whom to blame; when it is most of them, the fault is not theirs.
+
+        Then the network, the ledger or we are too slow, and probing all of them would
+        only make it worse.
+        """
+        watched = self._me.ledger.watched_by(self._me.id, epoch)
+        overdue = [
             vault
-            for vault in self._me.ledger.watched_by(self._me.id, epoch)
+            for vault in watched
             if self._is_blamable(vault, epoch)
             and not self._watching.has_voted(vault, epoch)
         ]
+        most = max(OVERDUE_MIN, len(watched) // 2)
+        return overdue if len(overdue) <= most else []
 
     def _is_blamable(self, vault: VaultId, epoch: int) -> bool:
         row = self._me.ledger.row(vault)

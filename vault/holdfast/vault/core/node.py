@@ -54,14 +54,15 @@ class Node:
         self.checkpoints = Checkpointing(me, restored)
         self.answering = Answering(me, self.checkpoints, restored)
         self.watching = Watching(me, restored)
-        self.justice = Justice(me, self.watching, restored)
+        self.justice = Justice(me, self.watching, self.proofs, restored)
         self.rebuilding = Rebuilding(me, self.answering)
         self.taking_over = TakingOver(
             me, self.watching.deadline_known, self.justice.book.newest
         )
         self.pushing = Pushing(me, self.proofs)
-        self.settling = Settling(me, self.books, self.justice.judging)
-        self.proposing = Proposing(me, self.books, self.justice.judging)
+        judging, rechecking = self.justice.judging, self.justice.rechecking
+        self.settling = Settling(me, self.books, judging, rechecking)
+        self.proposing = Proposing(me, self.books, judging, rechecking)
         self.claiming = Claiming(me, self.books, claim_grains)
         self.slot_claiming = SlotClaiming(me, self.books, self.taking_over)
         self.leaving = Leaving(me)

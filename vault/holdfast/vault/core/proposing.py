@@ -13,7 +13,7 @@ from holdfast.protocol import bls
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.placement import majority
 from holdfast.protocol.settlement import EJECTIONS_MAX, Certificate, signers_bitmap
-from holdfast.protocol.units import Digest, VaultId
+from holdfast.protocol.units import VaultId
 from holdfast.vault.core.books import Books
 from holdfast.vault.core.effects import Call, Effect, Log, Save, Submit, WakeAt
 from holdfast.vault.core.events import OperationEnded
@@ -27,8 +27,10 @@ from holdfast.vault.core.messages import (
     SettlementReply,
 )
 from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.objections import Objections, Part
 from holdfast.vault.core.outbox import Outbox
 from holdfast.vault.core.proof_store import push_of
+from holdfast.vault.core.rechecking import Rechecking
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.timing import call_seconds, proposal_start, retry_seconds
 
@@ -49,17 +51,19 @@ class Round:
     submit_at: float = _NEVER
     tries: int = 0
     began: float = 0.0
-    objections: dict[Digest, set[VaultId]] = field(default_factory=dict)
 
 
 class Proposing:
     """The machine of our turn as proposer."""
 
-    def __init__(self, me: Myself, books: Books, judging: Judging) -> None:
+    def __init__(
+        self, me: Myself, books: Books, judging: Judging, rechecking: Rechecking
+    ) -> None:
         self._me = me
         self._books = books
         self._judging = judging
-        self._dropped: set[Digest] = set()
+        self._rechecking = rechecking
+        self._objections = Objections()
         self._period = -1
         self._rounds = 0
         self._round: Round | None = None
@@ -71,7 +75,7 @@ class Proposing:
         if due > self._period:
             self._period, self._rounds, self._round = due, 0, None
             self._deferred_until = 0.0
-            self._dropped = set()
+            self._objections = Objections()
         members = self._me.ledger.committee(due + 1)
         if due < 0 or self._books.is_settled(due) or self._me.id not in members:
             self._round = None
@@ -82,12 +86,13 @@ class Proposing:
         if now < turn:
             return [WakeAt(turn)]
         patience = turn + self._me.params.epoch_seconds / 2
-        if self._round is None and self._judging.in_session() and now < patience:
+        asking = self._judging.in_session() or self._rechecking.is_asking()
+        if self._round is None and asking and now < patience:
             return [WakeAt(patience)]
         if self._round is None:
             return self._begin(now, members)
         if self._is_stuck(now, self._round):
-            return self._drop_objected(now, self._round)
+            return self._drop_worst(now, self._round)
         return self._ask(now)
 
     def signed_for_another(self, now: float) -> None:
@@ -118,7 +123,7 @@ class Proposing:
             return self._send_claims(now, peer, reply)
         if reply.lacking_cases:
             return self._send_cases(now, peer, reply)
-        if reply.objected_cases:
+        if reply.objected_cases or reply.doubted:
             return self._note_objections(now, peer, reply)
         if reply.omitted is not None:
             return self._take_omitted(now, peer, reply.omitted)
@@ -163,12 +168,18 @@ class Proposing:
     def _begin(self, now: float, members: tuple[VaultId, ...]) -> list[Effect]:
         if self._rounds >= ROUNDS_MAX:
             return []
-        counted = self._books.due_proofs(self._period)
+        dropped = self._objections.dropped
+        self._objections.begin()
+        counted = [
+            proof
+            for proof in self._books.due_proofs(self._period)
+            if self._rechecking.counts(proof) and proof.name not in dropped
+        ]
         named = [(proof.name.vault, proof.name.epoch) for proof in counted]
         ejections = tuple(
             ejection
             for ejection in self._judging.verdicts(now, named)
-            if ejection.case_digest not in self._dropped
+            if ejection.case_digest not in dropped
         )
         listed = self._listing(now)
         statement = self._books.state(self._period, counted, ejections, listed)
@@ -235,31 +246,28 @@ class Proposing:
     def _note_objections(
         self, now: float, peer: VaultId, reply: SettlementReply
     ) -> list[Effect]:
-        """Remember who will not sign which case; without a majority, drop it."""
+        """Remember who will not sign what; without a majority, begin without it."""
         running = self._round
         assert running
         running.outbox.settle(peer)
-        named = {e.case_digest for e in running.proposal.statement.ejections}
-        for digest in set(reply.objected_cases) & named:
-            running.objections.setdefault(digest, set()).add(peer)
+        parts: tuple[Part, ...] = (*reply.objected_cases, *reply.doubted)
+        self._objections.note(peer, parts, running.proposal)
         if self._is_stuck(now, running):
-            return self._drop_objected(now, running)
-        return [WakeAt(running.began + self._me.params.epoch_seconds / 2)]
+            return self._drop_worst(now, running)
+        return [WakeAt(self._patience(running))]
 
     def _is_stuck(self, now: float, running: Round) -> bool:
         """Return whether objections keep the statement from its majority."""
-        if running.certificate is not None or not running.objections:
-            return False
-        against = set().union(*running.objections.values())
-        needed = majority(len(running.members))
-        lost = len(running.members) - len(against) < needed
-        return lost or now >= running.began + self._me.params.epoch_seconds / 2
+        patient = now < self._patience(running)
+        fatal = self._objections.are_fatal(len(running.members), patient=patient)
+        return fatal and running.certificate is None
 
-    def _drop_objected(self, now: float, running: Round) -> list[Effect]:
-        """Begin anew without the case that most members object to."""
-        objections = running.objections
-        worst = max(objections, key=lambda digest: (len(objections[digest]), digest))
-        self._dropped.add(worst)
+    def _patience(self, running: Round) -> float:
+        return running.began + self._me.params.epoch_seconds / 2
+
+    def _drop_worst(self, now: float, running: Round) -> list[Effect]:
+        """Begin anew without the part that most members object to."""
+        self._objections.drop_worst()
         self._round = None
         return self._begin(now, running.members)
 

@@ -63,7 +63,12 @@ class Prosecuting:
         """Open a case of lying that another machine found."""
         if self._cases.has_lying(case.vault, Fault(case.fault)):
             return []
-        period = self._me.params.period_of(self._me.epoch_at(now))
+        epoch = self._me.epoch_at(now)
+        try:
+            judge_case(case, self._me.ledger, epoch)
+        except CaseError:
+            return []
+        period = self._me.params.period_of(epoch)
         effects = self._cases.add(case, period)
         self._changes = -1
         return effects

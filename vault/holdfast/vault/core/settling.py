@@ -6,7 +6,7 @@ one only for what is invalid, or for leaving out what they have long known.
 
 from holdfast.protocol import bls
 from holdfast.protocol.errors import ProtocolError
-from holdfast.protocol.units import Digest, VaultId
+from holdfast.protocol.units import DealId, Digest, VaultId
 from holdfast.vault.core.books import Books, known_for
 from holdfast.vault.core.effects import Call, Effect, Refuse, Reply, Save
 from holdfast.vault.core.events import Asked, DealsFound
@@ -16,6 +16,7 @@ from holdfast.vault.core.messages import (
     AskTotals,
     Certify,
     ClaimSlot,
+    Counted,
     Noted,
     ProposeSettlement,
     Proven,
@@ -25,18 +26,22 @@ from holdfast.vault.core.messages import (
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.outbox import Outbox
 from holdfast.vault.core.parking import UNREACHABLE, Parking
-from holdfast.vault.core.proof_store import push_of
+from holdfast.vault.core.proof_store import Proof, push_of
+from holdfast.vault.core.rechecking import Found, Rechecking
 from holdfast.vault.core.refusals import Refusal, RefusedError
-from holdfast.vault.core.timing import call_seconds, retry_seconds
+from holdfast.vault.core.timing import call_seconds, proposal_start, retry_seconds
 
 
 class Settling:
     """The machine of a member that others ask."""
 
-    def __init__(self, me: Myself, books: Books, judging: Judging) -> None:
+    def __init__(
+        self, me: Myself, books: Books, judging: Judging, rechecking: Rechecking
+    ) -> None:
         self._me = me
         self._books = books
         self._judging = judging
+        self._rechecking = rechecking
         self._parking = Parking(me.ledger)
         self._fetching = Outbox((), 1.0)
         self._fetched_period = -1
@@ -84,7 +89,7 @@ class Settling:
                 case ClaimSlot():
                     return self._take_claim(event, event.request)
                 case ProposeSettlement():
-                    return [Reply(event.token, self._judge(event.now, event.request))]
+                    return self._weigh(event, event.request)
                 case AskTotals(period):
                     return [Reply(event.token, self._totals(period))]
                 case AskProof(party, key):
@@ -102,6 +107,8 @@ class Settling:
                 effects.append(Refuse(asked.token, Refusal.UNREADY, UNREACHABLE))
             elif isinstance(asked.request, ClaimSlot):
                 effects += self._claimed(asked, asked.request)
+            elif isinstance(asked.request, ProposeSettlement):
+                effects += self._weighed(asked, asked.request)
             else:
                 assert isinstance(asked.request, Certify)
                 effects += self._taken(asked, asked.request)
@@ -110,8 +117,19 @@ class Settling:
     def _collect(self, event: Asked, push: Certify) -> list[Effect]:
         self._check_member(event.now)
         named = (entry.deal for entries in push.entries for entry in entries.items)
-        parked = self._parking.park(event, named)
+        parked = self._parking.park(event, named, self._changed(push))
         return self._taken(event, push) if parked is None else parked
+
+    def _changed(self, push: Certify) -> set[DealId]:
+        """Return the deals that have a holder who is not known to be one yet."""
+        vaults = {one.checkpoint.value.vault for one in push.certificates}
+        found = set[DealId]()
+        for entry in (one for entries in push.entries for one in entries.items):
+            deal = self._me.ledger.deal(entry.deal)
+            inside = deal is not None and entry.index < deal.n
+            if deal and inside and vaults.isdisjoint(deal.held_by(entry.index)):
+                found.add(deal.id)
+        return found
 
     def _taken(self, event: Asked, push: Certify) -> list[Effect]:
         first, end = self._books.open_epochs(self._books.period_due(event.now))
@@ -137,6 +155,18 @@ class Settling:
             return [Refuse(event.token, Refusal.DENIED, str(error))]
         return [Reply(event.token, Noted())]
 
+    def _weigh(self, event: Asked, proposal: ProposeSettlement) -> list[Effect]:
+        self._check_member(event.now)
+        named = [one.replacement.deal for one in proposal.listed]
+        parked = self._parking.park(event, named)
+        return self._weighed(event, proposal) if parked is None else parked
+
+    def _weighed(self, event: Asked, proposal: ProposeSettlement) -> list[Effect]:
+        try:
+            return [Reply(event.token, self._judge(event.now, proposal))]
+        except RefusedError as refused:
+            return [Refuse(event.token, refused.kind, refused.reason)]
+
     def _lacking_claims(
         self, now: float, proposal: ProposeSettlement
     ) -> tuple[Digest, ...]:
@@ -153,12 +183,15 @@ class Settling:
         lacking = tuple(name for name, proof in found.items() if proof is None)
         if lacking:
             return SettlementReply(lacking=lacking)
+        if doubted := self._doubted(proposal):
+            return SettlementReply(doubted=doubted)
         vaults = {(name.vault, name.epoch) for name in proposal.counted}
         window = 2 * self._me.params.epoch_seconds
         omitted = [
             proof
             for proof in known_for(self._books.due_proofs(period), now, window)
             if (proof.name.vault, proof.name.epoch) not in vaults
+            and self._insists(proof, period, now)
         ]
         if omitted:
             return SettlementReply(omitted=push_of(omitted))
@@ -183,6 +216,26 @@ class Settling:
         self._signed = proposal
         signature = bls.sign(self._me.keys.bls_secret, statement.digest())
         return SettlementReply(signature)
+
+    def _doubted(self, proposal: ProposeSettlement) -> tuple[Counted, ...]:
+        """Return the drawn certificates whose answer we asked for and did not see."""
+        found = {name: self._rechecking.finding(name) for name in proposal.counted}
+        if Found.OPEN in found.values():
+            text = "drawn answers are still being checked again here"
+            raise RefusedError(Refusal.UNREADY, text)
+        return tuple(name for name, what in found.items() if what is not Found.RIGHT)
+
+    def _insists(self, proof: Proof, period: int, now: float) -> bool:
+        """Return whether a statement must not leave this certificate out.
+
+        On one that is drawn we insist only if we saw its answer, and not for ever:
+        others may not have seen it.
+        """
+        if not self._rechecking.is_drawn(proof.name):
+            return True
+        start = proposal_start(self._me.params, period, 0)
+        early = now < start + self._me.params.epoch_seconds / 2
+        return early and self._rechecking.counts(proof)
 
     def _check_proposal(self, now: float, proposal: ProposeSettlement) -> None:
         due = self._check_member(now)

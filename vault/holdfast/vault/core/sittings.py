@@ -32,6 +32,15 @@ class Hearing:
     judging: int = 0
     begun: bool = False
 
+    def next(self, at_once: int) -> list[VaultId]:
+        """Return whom to ask now: the first alone, then several at a time."""
+        if self.asked or self.judging:
+            return []
+        many = at_once if self.begun else 1
+        asked, self.sources = self.sources[:many], self.sources[many:]
+        self.asked, self.begun = set(asked), True
+        return asked
+
     @property
     def over(self) -> bool:
         """Whether nobody is left to ask and nothing is being judged."""
@@ -167,12 +176,7 @@ class Court:
         return effects
 
     def _ask(self, sitting: Sitting, epoch: int, hearing: Hearing) -> list[Effect]:
-        """Ask the accused first and alone, then some neighbours at a time."""
-        if hearing.asked or hearing.judging:
-            return []
-        many = AT_ONCE if hearing.begun else 1
-        asked, hearing.sources = hearing.sources[:many], hearing.sources[many:]
-        hearing.asked, hearing.begun = set(asked), True
+        asked = hearing.next(AT_ONCE)
         request = AskAudit(sitting.vault, epoch)
         seconds = call_seconds(self._me.params) / 2
         return [Call(peer, request, seconds) for peer in asked]
