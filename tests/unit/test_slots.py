@@ -11,6 +11,7 @@ from audit_parties import Parties, row_of
 from holdfast.ledger.core import slots
 from holdfast.ledger.core.followed import LedgerNews
 from holdfast.ledger.core.values import Listing
+from holdfast.protocol.deal import Holder
 from holdfast.protocol.placement import distance
 from holdfast.protocol.units import AccountId, VaultId
 
@@ -120,11 +121,15 @@ def test_holders_and_vaults_that_left_are_never_candidates(
         assert epoch >= LEFT
 
 
-@given(st.sets(st.integers(0, 3)))
+@given(st.sets(st.integers(0, 5)))
 def test_nobody_begins_early_while_more_than_k_plus_one_holders_live(
     away: set[int],
 ) -> None:
     world = Slots(Listing.ACTIVE)
+    world.deal = replace(
+        world.deal,
+        holders=tuple(Holder(k.vault_id, 1, 0) for k in world.parties.keys[:6]),
+    )
     suspected = {world.parties.keys[number].vault_id for number in away}
     first, _, third, *_ = world.by_rank()
     live = world.deal.n - len(away)

@@ -155,6 +155,30 @@ def test_a_vault_that_does_not_run_says_so(network: Path) -> None:
     assert run("status", "--dir", str(place)).exit_code == 3
 
 
+def test_a_vault_that_does_not_run_can_be_scrubbed(network: Path) -> None:
+    directory = made(network)
+    result = run("scrub", "--dir", str(directory.path), "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.output) == {
+        "verified": 0,
+        "damaged": 0,
+        "missing": 0,
+        "running": False,
+    }
+    told = run("scrub", "--dir", str(directory.path))
+    assert "verified 0 shards: all are there and right" in told.output
+
+
+def test_a_vault_that_starts_just_now_is_not_scrubbed_under_its_feet(
+    network: Path,
+) -> None:
+    directory = made(network)
+    with directory.lock():
+        result = run("scrub", "--dir", str(directory.path))
+    assert result.exit_code == 1
+    assert "runs already" in result.output
+
+
 def test_two_processes_never_run_one_vault(network: Path) -> None:
     place = made(network)
     with place.lock():
