@@ -24,6 +24,7 @@ from simulation.sim_holder import PRICE
 from simulation.sim_owner import Kept, SimOwner
 from simulation.sim_vault import SimVault
 from simulation.universe import Universe
+from simulation.verdicts import Verdicts
 
 
 @dataclass
@@ -33,8 +34,6 @@ class Figures:
     chunks: int = 0
     lost: int = 0
     excused: int = 0
-    ejected: int = 0
-    false_ejections: int = 0
     bought_epochs: int = 0
     below_n_epochs: int = 0
     restored: list[int] = field(default_factory=list)
@@ -49,6 +48,7 @@ class Promises:
         self.broken: list[str] = []
         self.figures = Figures()
         self.detection = Detection()
+        self.verdicts = Verdicts(universe)
         self.opened = 0
         self._proved: dict[tuple[VaultId, int], Entries] = {}
         self._entitled: defaultdict[VaultId, Grains] = defaultdict(int)
@@ -58,7 +58,6 @@ class Promises:
         self._rotten: set[tuple[VaultId, ChunkId]] = set()
         self._lost: set[ChunkId] = set()
         self._below: dict[DealId, int] = {}
-        self._ejected: set[VaultId] = set()
         self._rebuilt: set[tuple[DealId, int, VaultId, VaultId]] = set()
         universe.watch = self._watch
 
@@ -166,6 +165,9 @@ class Promises:
 
     def look_at_tokens(self) -> None:
         state = self.universe.chain.book.state
+        self.verdicts.look()
+        self.broken += self.verdicts.broken
+        self.verdicts.broken.clear()
         if state.settled is None:
             return
         params = self.universe.params
@@ -223,20 +225,14 @@ class Promises:
         hostile = sum(self.universe.by_id[other].hostile for other in group)
         return bool(group) and hostile >= majority(len(group))
 
-    # 5: nobody honest is ejected.
+    # 5: nobody honest is ejected, nobody without a case file.
 
     def _settled(self, operation: Settle, fault: str | None) -> None:
-        if fault is not None:
-            return
-        for ejection in operation.certificate.statement.ejections:
-            vault = self.universe.by_id[ejection.vault]
-            if vault.id in self._ejected:
-                continue
-            self._ejected.add(vault.id)
-            self.figures.ejected += 1
-            if not vault.hostile and vault.id not in self._dead:
-                self.figures.false_ejections += 1
-                self.broken.append(f"vault {vault.number} is honest and was ejected")
+        if fault is None:
+            ejections = operation.certificate.statement.ejections
+            self.verdicts.settled(ejections, self._dead)
+            self.broken += self.verdicts.broken
+            self.verdicts.broken.clear()
 
     # What else is worth knowing.
 

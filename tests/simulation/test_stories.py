@@ -10,11 +10,11 @@ import pytest
 from simulation.run import play
 
 TESTS = Path(__file__).parent.parent
-SCRIPT = "import simulation.run as r; print(r.play(7, 10, 20)['story'])"
+SCRIPT = "import simulation.run as r; print(r.play(7, 8, 12)['story'])"
 
 
 def test_one_seed_tells_one_story_in_every_process() -> None:
-    stories = {play(7, 10, 20)["story"] for _ in range(2)}
+    stories = {play(7, 8, 12)["story"] for _ in range(2)}
     for hash_seed in ("1", "2"):
         paths = os.pathsep.join([str(TESTS), *sys.path])
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
@@ -35,6 +35,6 @@ def test_two_seeds_tell_two_stories() -> None:
 
 @pytest.mark.parametrize("seed", range(1, 31))
 def test_a_small_story_keeps_every_promise(seed: int) -> None:
-    line = play(seed, 10, 20)
+    line = play(seed, 8, 12)
     assert line["broken"] == []
     assert line["acknowledged"] > 0
