@@ -84,12 +84,16 @@ class AnvilChain:
 
 @contextmanager
 def running_anvil(
-    program: str, start: int = START, *options: str, port: int | None = None
+    program: str,
+    start: int = START,
+    *options: str,
+    port: int | None = None,
+    hardfork: str = "prague",
 ) -> Iterator[AnvilChain]:
     """Start the program on a port of loopback, and end it."""
     chosen = port or free_port()
     command = [program, "--host", "127.0.0.1", "--port", str(chosen), "--silent"]
-    command += ["--hardfork", "prague", "--gas-limit", "100000000"]
+    command += ["--hardfork", hardfork, "--gas-limit", "100000000"]
     command += ["--timestamp", str(start), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:

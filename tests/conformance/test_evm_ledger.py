@@ -18,6 +18,7 @@ SCENARIOS: Final = (
     "test_ledger_deals",
     "test_ledger_following",
     "test_ledger_registry",
+    "test_ledger_replacements",
     "test_ledger_settlement",
 )
 TRANSACTIONS: Final = "transactions carry the nonce and signature, not operations"
@@ -26,6 +27,7 @@ DIFFERENT: Final = {
     "test_a_repeated_operation_is_applied_once_with_the_same_result": TRANSACTIONS,
     "test_nobody_writes_in_anothers_name": TRANSACTIONS,
     "test_the_other_form_of_a_signature_is_refused": TRANSACTIONS,
+    "test_a_replacement_takes_effect_once": TRANSACTIONS,
     "test_the_same_settlement_brought_again_returns_the_first_result": (
         "approvals count in an account's nonce"
     ),

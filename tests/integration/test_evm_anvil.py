@@ -14,6 +14,7 @@ from holdfast.ledger.core.operations import Faucet, Transfer
 from holdfast.ledger.errors import (
     GasMissingError,
     LedgerUnreachableError,
+    PrecompilesMissingError,
     WrongNetworkError,
 )
 from holdfast.ledger.evm.account import EvmAccount
@@ -26,7 +27,7 @@ from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.sender import Sender
 from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import NetworkFile
-from holdfast.protocol.network import beacon
+from holdfast.protocol.network import beacon, development_params
 from holdfast.protocol.units import GRAINS_PER_HOLD
 from ledger_stage import HandClock, account_key, cached_registration, vault_key
 
@@ -327,5 +328,26 @@ def test_a_node_that_was_away_is_followed_again(
             assert (await ledger.tip()).sequence >= tip.sequence
             assert ledger.health.trouble is None
         await ledger.close()
+
+    asyncio.run(run())
+
+
+def test_a_chain_without_the_precompiles_is_refused_with_a_sentence() -> None:
+    """Before Prague a call to them succeeds, and answers nothing."""
+    assert ANVIL is not None
+
+    async def run() -> None:
+        with running_anvil(ANVIL, START, hardfork="cancun") as chain:
+            chain.fund_account(ALICE.id)
+            node = Node.at(chain.url)
+            try:
+                params = development_params("old", GENESIS)
+                with pytest.raises(PrecompilesMissingError) as caught:
+                    await deploy(node, ALICE, params, finality=Finality(0))
+                assert "BLS12_PAIRING_CHECK" in caught.value.missing
+                assert "cannot check certificates" in str(caught.value)
+                assert chain.web3.eth.block_number == 0
+            finally:
+                await node.close()
 
     asyncio.run(run())

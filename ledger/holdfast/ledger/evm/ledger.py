@@ -51,7 +51,9 @@ from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.units import AccountId, DealId, NetworkId, VaultId
 
-POLL_SECONDS: Final = 1.0
+POLL_SECONDS_MIN: Final = 0.2
+POLL_SECONDS_MAX: Final = 12.0
+"""A block's time on the largest chain; asking more often brings nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class EvmLedger:
         *,
         path: Path | None = None,
         finality: Finality | None = None,
-        poll_seconds: float = POLL_SECONDS,
+        poll_seconds: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> "EvmLedger":
         """Return the ledger whose contracts are there; logs are kept at `path`.
@@ -118,7 +120,7 @@ class EvmLedger:
             addresses,
             store,
             finality=chosen,
-            poll_seconds=poll_seconds,
+            poll_seconds=poll_seconds or _poll_seconds(params),
             clock=clock,
         )
 
@@ -277,6 +279,12 @@ class EvmLedger:
     def _tip(self, state: MemoryState) -> Tip:
         head = state.head
         return Tip(head.sequence, head.epoch, self._clock())
+
+
+def _poll_seconds(params: NetworkParams) -> float:
+    """Return how often to look for news: sixty times an epoch, within limits."""
+    often = params.epoch_seconds / 60
+    return min(max(often, POLL_SECONDS_MIN), POLL_SECONDS_MAX)
 
 
 async def _check_network(

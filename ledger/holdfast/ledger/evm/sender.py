@@ -17,6 +17,7 @@ from holdfast.ledger.chain_errors import (
     TransactionPendingError,
 )
 from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.evm.chain import Fees, Receipt
 from holdfast.ledger.evm.follower import Finality
 from holdfast.ledger.evm.node import Node
@@ -29,6 +30,8 @@ NONCE_TRIES: Final = 4
 BLOCK_SECONDS: Final = 60.0
 FINAL_SECONDS: Final = 3600
 PAUSE_SECONDS: Final = 0.5
+# Long ago: a transaction in doubt is handed over again at once.
+DOUBTFUL: Final = float("-inf")
 
 
 class LostNonceError(Exception):
@@ -61,22 +64,29 @@ class Sender:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._next: int | None = None
+        self._doubt: tuple[Wish, Pending] | None = None
 
     async def send(self, wish: Wish) -> Pending:
         """Hand a call to the node; raises RevertedError, GasMissingError.
 
-        Or LedgerUnreachableError: then nobody knows whether the node has it.
+        Or LedgerUnreachableError: then nobody knows whether the node has it, and the
+        same call, if it comes next, is the same transaction.
         """
-        gas = await self._node.gas_for(self._key.id, wish.to, wish.data)
         async with self._turn:
+            again = self._again(wish)
+            if again is not None:
+                return again
+            gas = await self._node.gas_for(self._key.id, wish.to, wish.data)
             for _ in range(NONCE_TRIES):
                 nonce = await self._nonce()
                 fees = await self._node.fees()
                 made = Transaction(self._chain_id, nonce, fees, gas, wish.to, wish.data)
                 signed = sign(made, self._key)
-                if await self._hand_over(signed):
+                pending = Pending((signed,), self._clock())
+                taken = await self._first_hand_over(wish, pending)
+                if taken:
                     self._next = nonce + 1
-                    return Pending((signed,), self._clock())
+                    return pending
                 self._next = None
         raise ChainRefusedError("the account's nonce changes all the time")
 
@@ -111,13 +121,29 @@ class Sender:
                 waited = int(self._final_seconds)
                 raise TransactionPendingError(pending.newest.hash, waited)
 
+    async def _first_hand_over(self, wish: Wish, pending: Pending) -> bool:
+        try:
+            return await self._hand_over(pending.newest)
+        except (LedgerUnreachableError, asyncio.CancelledError):
+            self._doubt = (wish, pending)
+            raise
+
+    def _again(self, wish: Wish) -> Pending | None:
+        """Return the transaction that may or may not be on its way, if it is this."""
+        doubt, self._doubt = self._doubt, None
+        if doubt is None:
+            return None
+        self._next = None
+        before, pending = doubt
+        return pending.resent(DOUBTFUL) if before == wish else None
+
     async def _nonce(self) -> int:
         if self._next is None:
             self._next = await self._node.transaction_count(self._key.id, "pending")
         return self._next
 
     async def _hand_over(self, signed: SignedTransaction) -> bool:
-        """Tell whether the node has the transaction; its number may be used up."""
+        """Tell whether the node takes the transaction; its number may be used up."""
         try:
             await self._node.send(signed.raw)
         except NodeRefusedError as error:
@@ -125,7 +151,7 @@ class Sender:
                 case NodeFault.KNOWN | NodeFault.FEES_LOW:
                     return True
                 case NodeFault.NONCE_LOW:
-                    return await self._node.receipt(signed.hash) is not None
+                    return False
                 case NodeFault.NO_ETHER:
                     raise GasMissingError(self._key.id) from error
                 case _:
