@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from audit_parties import Parties, of_kind, only, row_of
 from holdfast.ledger.core import slots
-from holdfast.ledger.core.followed import LedgerNews
+from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.core.operations import Replace
 from holdfast.ledger.core.replacing import Rebuilt, with_replacements
 from holdfast.ledger.core.values import Listing
+from holdfast.protocol.checkpoint import Entries
 from holdfast.protocol.deal import Deal, Holder, PastHolder
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.keys import NodeKeys
@@ -31,8 +32,9 @@ from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import messages as m
 from holdfast.vault.core.books import Books
-from holdfast.vault.core.events import TakenOver
+from holdfast.vault.core.events import Asked, DealsFound, TakenOver
 from holdfast.vault.core.myself import Myself
+from holdfast.vault.core.node import Node
 from holdfast.vault.core.proof_store import ProofStore
 from holdfast.vault.core.saved import Restored
 from holdfast.vault.core.slot_claiming import SlotClaiming
@@ -341,3 +343,101 @@ def test_a_replacement_that_is_not_listed_is_not_shown(claims: Claims) -> None:
     one.books.take(one.settle(replacement_of(claims.claim(1).value)))
     effects = one.machine.step(claims.parties.at(LATER, 0.1))
     assert of_kind(effects, fx.Submit) == []
+
+
+class Session:
+    """Two members of the committee that settles period 1, at its first turn."""
+
+    def __init__(self, claims: Claims) -> None:
+        self.claims = claims
+        self.now = claims.parties.at(LATER, 0.2)
+        ids = claims.ledger.committee(2)
+        self.proposer, self.member = (self.node(vault) for vault in ids[:2])
+        self.asked(self.proposer, m.ClaimSlot(claims.claim()))
+
+    def node(self, vault: VaultId, ledger: LedgerState | None = None) -> Node:
+        keys = self.claims.parties.by_id[vault]
+        me = Myself(keys, ledger or self.claims.ledger)
+        return Node(me, Restored())
+
+    def asked(self, node: Node, request: m.Request) -> list[fx.Effect]:
+        return node.settling.asked(Asked(self.now, 1, request))
+
+    def answered(self, node: Node, request: m.Request) -> m.Reply:
+        return only(self.asked(node, request), fx.Reply).reply
+
+    def proposal(self) -> m.ProposeSettlement:
+        calls = of_kind(self.proposer.proposing.step(self.now), fx.Call)
+        request = calls[0].request
+        assert isinstance(request, m.ProposeSettlement)
+        return request
+
+    def other_ledger(self) -> Parties:
+        """Return what a vault knows that has not mirrored the deal."""
+        parties = Parties(10)
+        parties.reach(LATER)
+        lost = self.claims.ledger.row(self.claims.parties.keys[LOST].vault_id)
+        assert lost
+        parties.ledger.absorb(LedgerNews(0, -1, vaults=(lost,)))
+        return parties
+
+
+def test_a_member_is_brought_the_claim_that_it_lacks_and_signs(claims: Claims) -> None:
+    session = Session(claims)
+    proposal, peer = session.proposal(), claims.ledger.committee(2)[1]
+    reply = session.answered(session.member, proposal)
+    assert reply == m.SettlementReply(lacking_claims=(name_of(claims.claim()),))
+    proposing = session.proposer.proposing
+    assert isinstance(reply, m.SettlementReply)
+    effects = proposing.replied(session.now, peer, proposal, reply)
+    (brought,) = (call.request for call in of_kind(effects, fx.Call))
+    assert session.answered(session.member, brought) == m.Noted()
+    again = of_kind(proposing.handed_over(session.now, peer), fx.Call)
+    assert [call.request for call in again if call.peer == peer] == [proposal]
+    signed = session.answered(session.member, proposal)
+    assert isinstance(signed, m.SettlementReply)
+    assert signed.signature
+
+
+def test_the_listed_replacement_is_a_leaf_of_the_settlement(claims: Claims) -> None:
+    session = Session(claims)
+    proposal = session.proposal()
+    (listed,) = proposal.listed
+    assert listed.replacement == replacement_of(claims.claim().value)
+    cost = stake_needed(claims.full.head.value.held_bytes, 1)
+    totals = Totals({listed.replacement.vault: cost}, {}, (listed.replacement,))
+    assert proposal.statement.root == totals.tree().root
+    assert proposal.statement.earned_total == cost
+
+
+def test_a_member_that_never_saw_the_deal_asks_the_ledger_first(
+    claims: Claims,
+) -> None:
+    session = Session(claims)
+    proposal = session.proposal()
+    far = session.other_ledger()
+    member = session.node(claims.ledger.committee(2)[1], far.ledger)
+    asked = only(session.asked(member, proposal), fx.FindDeals)
+    assert asked.deals == (claims.deal.id,)
+    far.ledger.absorb(LedgerNews(0, -1, deals=(claims.deal,)))
+    found = DealsFound(session.now, asked.deals, (claims.deal,))
+    reply = only(member.settling.found(found), fx.Reply).reply
+    assert isinstance(reply, m.SettlementReply)
+    assert reply.lacking_claims
+
+
+def test_a_deal_that_has_a_new_holder_is_asked_for_again(claims: Claims) -> None:
+    session = Session(claims)
+    far = session.other_ledger()
+    far.ledger.absorb(LedgerNews(0, -1, deals=(claims.deal,)))
+    member = session.node(claims.ledger.committee(2)[1], far.ledger)
+    keys = claims.candidate()
+    claims.give_to(keys.vault_id)
+    entries = Entries((claims.fake.entry(LOST),))
+    certificate = far.certificate(keys, EPOCH + 1, entries)
+    push = m.Certify((certificate,), (entries,))
+    assert only(session.asked(member, push), fx.FindDeals).deals == (claims.deal.id,)
+    far.ledger.absorb(LedgerNews(0, -1, deals=(claims.deal,)))
+    found = DealsFound(session.now, (claims.deal.id,), (claims.deal,))
+    assert only(member.settling.found(found), fx.Reply).reply == m.Noted()
+    assert of_kind(session.asked(member, push), fx.FindDeals) == []
