@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from holdfast.client.network_errors import (
 )
 from holdfast.client.object_store import put_object
 from holdfast.client.repository import Repository, Update
+from holdfast.client.stoppable_chunks import ReadingStoppedError
 from holdfast.client.upload import Upload
 from holdfast.protocol.units import MIB
 from sdk_on_market import client, files
@@ -108,6 +110,39 @@ def test_a_prune_drops_what_nobody_needs(tmp_path: Path) -> None:
             report = await one.restore("latest", tmp_path / "target")
             assert report.complete
             assert len(await one.snapshots()) == 1
+
+    asyncio.run(story())
+
+
+def test_what_reads_ends_when_its_task_is_cancelled(tmp_path: Path) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", count=3)
+        begun, go_on = asyncio.Event(), threading.Event()
+        ended: list[type[BaseException]] = []
+        loop = asyncio.get_running_loop()
+
+        def work(repository: Repository) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait(60)
+            try:
+                list(repository.walk(repository.snapshot("latest").snapshot))
+            except BaseException as error:
+                ended.append(type(error))
+                raise
+
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+        ):
+            await one.backup([source])
+            reading = asyncio.ensure_future(one.read(work))
+            await begun.wait()
+            reading.cancel()
+            await asyncio.sleep(0)
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            assert ended == [ReadingStoppedError]
 
     asyncio.run(story())
 

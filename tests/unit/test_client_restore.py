@@ -13,6 +13,7 @@ from backup_owner import Owner, fill, listing, round_trip, within
 from holdfast.client.core.selection import select
 from holdfast.client.restore import Overwrite, RestoreJob, RestoreProgress, restore
 from holdfast.client.restore_target import TOP, TargetTree
+from holdfast.client.stoppable_chunks import ReadingStoppedError
 from holdfast.protocol.units import KIB, MIB
 from memory_chunks import MemoryChunks
 
@@ -170,6 +171,31 @@ def test_a_lost_chunk_loses_the_files_that_need_it_and_no_others(
     for name in restored:
         there = within(tmp_path / "target", source) / name
         assert there.read_bytes() == (source / name).read_bytes()
+
+
+def test_a_stopped_restore_ends_at_once_and_goes_on_later(
+    owner: Owner, source: Path, tmp_path: Path
+) -> None:
+    dice = random.Random(10)
+    fill(source, {f"{n}": dice.randbytes(3 * MIB) for n in range(12)})
+    owner.back_up(source)
+    repository = owner.repository
+    tree = repository.snapshot("latest").snapshot.tree
+    job = RestoreJob(tree, tmp_path / "target", overwrite=Overwrite.IF_CHANGED)
+    owner.chunks.reads.clear()
+
+    def stop(progress: RestoreProgress) -> None:
+        if progress.files >= 2:
+            repository.stop()
+
+    with pytest.raises(ReadingStoppedError):
+        restore(job, repository.reader, stop)
+    read = len(owner.chunks.reads)
+    assert 1 <= read < len(repository.index.packs) - 1
+    report = restore(job, owner.repository.reader)
+    assert report.complete
+    assert report.skipped >= 2
+    assert listing(within(tmp_path / "target", source)) == listing(source)
 
 
 def test_a_damaged_file_can_be_kept_with_zeros(

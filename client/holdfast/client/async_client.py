@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, Self, TypeVar
 
 from holdfast.client.archive import BackupJob
 from holdfast.client.async_file import AsyncFile
-from holdfast.client.backing_up import job_of
+from holdfast.client.backing_up import job_of, to_the_end
 from holdfast.client.backup import estimate
 from holdfast.client.backup_run import BackupRun, result_of
 from holdfast.client.core.errors import HistoryConflictError
@@ -221,7 +221,8 @@ class AsyncClient:
 
     async def read(self, work: Callable[[Repository], T]) -> T:
         """Have `work` read the newest state of the repository, in a thread."""
-        return await asyncio.to_thread(work, await self._repository())
+        repository = await self._repository()
+        return await to_the_end(partial(work, repository), repository.stop)
 
     async def change(
         self, work: Callable[[Repository, ChunkWriter], tuple[Update, T]]
@@ -381,12 +382,8 @@ class AsyncClient:
         self, epochs: int | None = None, expected: Callable[[], int] = int
     ) -> UploadOptions:
         params = self._book.directory.params
-        return UploadOptions(
-            params.policy_k,
-            params.policy_n,
-            epochs or default_epochs(params),
-            expected,
-        )
+        k, n = params.policy_k, params.policy_n
+        return UploadOptions(k, n, epochs or default_epochs(params), expected)
 
     async def _write(self, options: UploadOptions, work: Work[T]) -> Written[T]:
         return await self._turn_of(lambda: self._storage.write(options, work))

@@ -50,6 +50,7 @@ from holdfast.client.state import (
     write_root,
     write_segments,
 )
+from holdfast.client.stoppable_chunks import StoppableChunks
 from holdfast.client.stored_file import open_stored
 from holdfast.protocol.units import ChunkId
 
@@ -91,8 +92,9 @@ class Repository:
     ) -> None:
         self.keys = keys
         self.index = index
-        self.reader = BlobReader(keys, index, chunks)
         self._chunks = chunks
+        self._stoppable = StoppableChunks(chunks)
+        self.reader = BlobReader(keys, index, self._stoppable)
         self._state = state
 
     @classmethod
@@ -138,6 +140,13 @@ class Repository:
         The caller vouches that their chunks are held; their blobs are not sent again.
         """
         self.index.add(packs)
+
+    def stop(self) -> None:
+        """End what reads through this repository, in whatever thread it runs.
+
+        Its next read of a chunk raises ReadingStoppedError.
+        """
+        self._stoppable.stop()
 
     def fork(self) -> "Repository":
         """Return the same generation with an index of its own, for trying things."""
