@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -12,11 +12,12 @@ from backup_owner import listing
 from holdfast.client.core.key_slots import WEAKEST
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.exit_codes import ExitCode
+from holdfast.client.kit_certificate import KitServerError
 from holdfast.client.kit_file import read_kit_file, read_kit_text
-from holdfast.client.kit_network import kit_of
+from holdfast.client.kit_network import kit_of, network_of
 from holdfast.client.main import main
 from holdfast.client.profile import Profile
-from holdfast.ledger.network_file import NetworkFile, SeedVault
+from holdfast.ledger.network_file import ChainPlace, NetworkFile, SeedVault
 from holdfast.protocol.network import development_params
 from holdfast.wire import rpc
 from kit_mistakes import typed_with_mistakes
@@ -146,6 +147,16 @@ def test_a_ledger_that_is_gone_is_told_with_the_way_round_it(
     assert "127.0.0.1:1 does not answer" in said
     assert "--network FILE" in said
     assert not place.second.exists()
+
+
+def test_a_kit_of_a_network_on_a_chain_brings_the_key_and_asks_for_the_file() -> None:
+    addresses: Any = None  # a kit has no room for them
+    params = development_params("nowhere", 1_000, 3600)
+    url = "http://127.0.0.1:8545"
+    kit = kit_of(b"k" * 32, NetworkFile(params, url, b"", (), ChainPlace(addresses)))
+    assert kit.ledger.endpoint == "127.0.0.1:8545"
+    with pytest.raises(KitServerError, match="on a chain"):
+        asyncio.run(network_of(kit))
 
 
 def test_a_kit_file_that_is_missing_is_told(place: Place, tmp_path: Path) -> None:

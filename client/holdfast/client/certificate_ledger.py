@@ -10,9 +10,9 @@ from holdfast.client.core.backup_certificate import (
 )
 from holdfast.client.storage_proofs import ledger_state, proves
 from holdfast.ledger.core.followed import LedgerState
+from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import Ledger, RegisteredVault
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.deal import Deal
 
 _PAGE = 4096
@@ -45,7 +45,7 @@ async def confirm(
             f"it is of network {certificate.network_name} "
             f"({certificate.network.hex()[:16]}), not of {network.name}"
         )
-    ledger = await RemoteLedger.join(network)
+    ledger = await join(network)
     try:
         return await confirm_on(certificate, ledger)
     finally:

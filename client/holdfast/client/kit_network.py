@@ -1,16 +1,24 @@
 """From a network's file to the kit that names it, and back on a new machine.
 
 The kit has fingerprints only; what else a client must know of the network is asked
-of the ledger that the kit names, and believed because the network's id fits.
+of the ledger that the kit names, and believed because the network's id fits. Of a
+network on a chain a kit cannot say enough: it brings the key, and the file is needed.
 """
 
 import asyncio
 import ssl
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from holdfast.client.core.kit import make_kit
-from holdfast.client.core.kit_bytes import Kit, KitEndpoint, KitError, fingerprint
+from holdfast.client.core.kit_bytes import (
+    FINGERPRINT_BYTES,
+    Kit,
+    KitEndpoint,
+    KitError,
+    fingerprint,
+)
 from holdfast.client.kit_certificate import (
     ANSWER_SECONDS,
     KitServerError,
@@ -19,6 +27,8 @@ from holdfast.client.kit_certificate import (
 from holdfast.ledger.network_file import NetworkFile, SeedVault
 from holdfast.ledger.remote import RemoteLedger
 
+NO_FINGERPRINT: Final = bytes(FINGERPRINT_BYTES)
+"""Instead of a ledger's: the network is on a chain."""
 _PATIENCE_SECONDS: Final = 15.0
 
 
@@ -29,7 +39,11 @@ class KitNetworkError(KitError):
 def kit_of(master: bytes, network: NetworkFile) -> Kit:
     """Return the kit of a master key and the network it is for, or raise KitError."""
     try:
-        ledger = _endpoint(network.endpoint, network.certificate)
+        ledger = (
+            _endpoint(network.endpoint, network.certificate)
+            if network.chain is None
+            else _chain_node(network.endpoint)
+        )
     except ValueError as error:
         raise KitError(
             f"the network's file names a ledger that no kit can: {error}; "
@@ -44,6 +58,11 @@ async def network_of(kit: Kit, seconds: float = ANSWER_SECONDS) -> NetworkFile:
     Seeds that do not answer are left out. Raises KitServerError,
     LedgerUnreachableError or WrongNetworkError.
     """
+    if kit.ledger.fingerprint == NO_FINGERPRINT:
+        raise KitServerError(
+            "this kit's network is on a chain, and a kit cannot say where its "
+            "contracts are"
+        )
     certificate = await asyncio.to_thread(fetch_certificate, kit.ledger, seconds)
     seeds = await asyncio.gather(*(_seed(server, seconds) for server in kit.seeds))
     ledger = await RemoteLedger.connect(
@@ -78,6 +97,12 @@ def _seeds(network: NetworkFile) -> Iterator[KitEndpoint]:
             yield _endpoint(seed.endpoint, seed.certificate)
         except ValueError:
             continue
+
+
+def _chain_node(url: str) -> KitEndpoint:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme in {"https", "wss"} else 80)
+    return KitEndpoint(f"{parts.hostname or ''}:{port}", NO_FINGERPRINT)
 
 
 def _endpoint(endpoint: str, pem: bytes) -> KitEndpoint:

@@ -50,6 +50,8 @@ def kit(invocation: Invocation, *, output: Path, title: str, words: bool) -> Non
     say(f"Recovery kit written to {output}, readable by you alone.")
     say("Print it from a browser, check the print, then delete the file.")
     say("On a new machine: `holdfast recover --kit FILE`, with the code in the file.")
+    if profile.network.chain is not None:
+        say("Its network is on a chain: keep network.json with it, for --network.")
     named = {"ledger": made.ledger.endpoint, "seeds": [s.endpoint for s in made.seeds]}
     invocation.output.result({"file": output, "account": account} | named)
 
