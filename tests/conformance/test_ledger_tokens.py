@@ -77,7 +77,7 @@ from ledger_stage import (
 )
 
 OWNERS = [account_key(number) for number in (50, 51)]
-NUMBERS = range(1, 5)
+NUMBERS = range(1, 7)
 KEYS = {node_keys(number).vault_id: node_keys(number) for number in NUMBERS}
 PEOPLE = [*OWNERS, *(vault_key(number) for number in NUMBERS)]
 FED = HOURLY.faucet_grains
@@ -174,7 +174,7 @@ class Tokens(RuleBasedStateMachine):
         chosen=st.lists(numbers, min_size=1, max_size=4, unique=True),
         price=st.sampled_from([10**6, 10**6, 0, 1, 10**13]),
         capacity=st.sampled_from([GIB, GIB, 1, 64 * GIB]),
-        epochs=st.integers(1, 9),
+        epochs=st.sampled_from([1, 2, 3, 5, 9, 20]),
     )
     def open_deal(
         self,
@@ -263,15 +263,25 @@ class Tokens(RuleBasedStateMachine):
         spent[deal] = spent.get(deal, 0) + share * len(row.holders)
         self.totals = replace(self.totals, earned=earned, spent=spent)
 
-    @rule(data=st.data(), number=numbers)
-    def name_a_replacement(self, data: Any, number: int) -> None:
-        """Its leaf is in the next settlement, whether the ledger may use it or not."""
-        if self.deals:
-            row = self.deal(data.draw(st.sampled_from(list(self.deals))))
-            index = data.draw(st.integers(0, row.n - 1))
-            lost, vault = row.holders[index].vault, node_keys(number).vault_id
-            named = {*self.totals.replaced, Replacement(row.id, index, lost, vault)}
-            self.totals = replace(self.totals, replaced=tuple(named))
+    @rule(data=st.data(), key=people, thrown=st.booleans())
+    def live_through_a_loss(self, data: Any, key: AccountKey, thrown: bool) -> None:
+        """A holder leaves or is thrown out; the next settlement names who follows."""
+        later = self.epoch + HOURLY.period_epochs
+        running = [deal for deal in self.deals if self.deal(deal).end_epoch > later]
+        if not running:
+            return
+        row = self.deal(data.draw(st.sampled_from(running)))
+        index = data.draw(st.integers(0, row.n - 1))
+        spare = [vault for vault in KEYS if row.index_of(vault) is None]
+        lost, vault = row.holders[index].vault, data.draw(st.sampled_from(spare))
+        (gone,) = (n for n in NUMBERS if node_keys(n).vault_id == lost)
+        named = {*self.totals.replaced, Replacement(row.id, index, lost, vault)}
+        self.totals = replace(self.totals, replaced=tuple(named))
+        if not thrown:
+            self.act(vault_key(gone), Unbond(lost))
+        self.pass_time(HOURLY.period_epochs)
+        self.settle(key, gone if thrown else None, 0)
+        self.replace_whom_the_settlement_names(key)
 
     @rule(key=people)
     def replace_whom_the_settlement_names(self, key: AccountKey) -> None:
