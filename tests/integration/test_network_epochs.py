@@ -273,6 +273,10 @@ def test_a_stopped_vaults_record_and_status_are_read_from_its_journal(
         place = str(directory_of(network, vault))
         words = [program("holdfast-vault"), "record", "--json", "--dir", place]
         said = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+        words.append("--offline")
+        alone = json.loads(
+            subprocess.run(words, check=True, capture_output=True).stdout
+        )
         status = asyncio.run(described(network, vault))
     finally:
         asyncio.run(network.start_vault(vault.vault))
@@ -282,6 +286,8 @@ def test_a_stopped_vaults_record_and_status_are_read_from_its_journal(
     assert shown
     assert shown <= certified
     assert said["earned"]
+    assert (said["neighbours_answered"] > 0, alone["neighbours_answered"]) == (True, 0)
+    assert alone["audits"] == said["audits"]
     assert not status.serving
     assert "does not run" in status.as_text()
     assert "record" in status.as_text()

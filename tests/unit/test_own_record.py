@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from holdfast.ledger.core.values import Listing
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.protocol.cases import Case, Fault
 from holdfast.protocol.faults import MissCertificate, Witness
@@ -199,9 +200,12 @@ def test_a_vault_that_never_ran_has_an_empty_record(directory: VaultDirectory) -
 def test_the_commands_show_it_offline(directory: VaultDirectory) -> None:
     own = journalled(directory)
     words = ["--dir", str(directory.path), "--json"]
-    shown = CliRunner().invoke(vault, ["record", *words])
+    shown = CliRunner().invoke(vault, ["record", "--offline", *words])
     assert shown.exit_code == 0, shown.output
     assert json.loads(shown.output)["vault"] == own.hex()
+    alone = CliRunner().invoke(vault, ["record", "--dir", str(directory.path)])
+    assert alone.exit_code == 0
+    assert "the ledger cannot be reached" in alone.output
     status = json.loads(CliRunner().invoke(vault, ["status", *words]).output)
     assert (status["serving"], status["demerits"], status["cases"]) == (False, 1, 1)
 
@@ -216,10 +220,17 @@ def test_a_damaged_journal_is_an_error_in_one_sentence(
     assert "cannot use its database" in shown.output
 
 
-def test_exporting_a_case_that_is_not_there_says_whom_to_ask(
-    directory: VaultDirectory,
-) -> None:
-    words = ["record", "--dir", str(directory.path), "--case", "x"]
+def test_what_the_ledger_says_goes_before_ones_own_account() -> None:
+    gone = replace(record(), listing=Listing.EJECTED)
+    assert gone.standing().word == "ejected"
+    assert replace(record(), listing=Listing.ACTIVE).standing().word == "active"
+
+
+def test_exporting_a_case_needs_the_ledger(directory: VaultDirectory) -> None:
+    journalled(directory)
+    output = directory.path / "case"
+    words = ["record", "--dir", str(directory.path), "--case", str(output)]
     shown = CliRunner().invoke(vault, words)
     assert shown.exit_code == 1
-    assert "holdfast audit case --vault" in shown.output
+    assert "ledger" in shown.output
+    assert not output.exists()

@@ -135,6 +135,9 @@ class Auditor:
         Raises NoSeedAnswersError when no vault at all answers, and LedgerError.
         """
         await self._ledger.catch_up(wait_seconds)
+        if self._silent:
+            # Perhaps they listen elsewhere by now.
+            await self._directory.ask_around()
         self._silent.clear()
         self._missed.clear()
         vaults = [v for v in self.state.vaults() if self.state.is_active(v)]

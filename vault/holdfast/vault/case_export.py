@@ -1,74 +1,65 @@
-"""Exporting the case against a vault's operator, from its own journal and the ledger.
+"""Exporting the case against a vault's operator: his own copy, or what others keep.
 
-Whether the vault runs does not matter: the case was brought to it, and the rows of the
-ledger that it is judged with are public.
+Whether the vault runs does not matter. The rows of the ledger that the case is judged
+with are read from the ledger itself, whoever showed the case.
 """
 
 from pathlib import Path
 
 from holdfast.ledger.core.case_files import Verdict, extract_of, judge_file
-from holdfast.ledger.core.followed import LedgerNews, LedgerState
-from holdfast.ledger.network_file import NetworkFile, write_whole
+from holdfast.ledger.core.court import CaseError
+from holdfast.ledger.core.followed import LedgerState
+from holdfast.ledger.network_file import write_whole
 from holdfast.ledger.port import Ledger
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.cases import CASE_FILE, CaseFile
 from holdfast.protocol.errors import HoldfastError
-from holdfast.protocol.units import DealId
-from holdfast.vault.config import VaultDirectory
-from holdfast.vault.core.own_record import Accusation
+from holdfast.vault.core.own_record import Accusation, OwnRecord
+from holdfast.vault.neighbours_word import cases_of, followed, know_deals
 from holdfast.vault.record import record_of
-
-PATIENCE_SECONDS = 10.0
 
 
 class NoCaseError(HoldfastError):
-    """No case against the vault is kept in its directory."""
-
-    def __init__(self, vault: str) -> None:
-        super().__init__(
-            f"no case against this vault is kept here; others may have one: "
-            f"`holdfast audit case --vault {vault[:16]} --output FILE` asks them"
-        )
+    """No case against the vault is known."""
 
 
 async def export_case(path: Path, output: Path) -> Verdict:
-    """Write the newest case against the vault in `path`, an upheld one before others.
+    """Write the newest case against the vault in `path`, one that convicts first.
 
-    Returns what the file says to whoever judges it. Raises NoCaseError, CaseError when
-    its evidence does not hold, LedgerError, and what reading the directory raises.
+    Returns what the file says to whoever judges it. Raises NoCaseError, LedgerError,
+    and what reading the directory raises.
     """
     record = record_of(path)
-    if not record.accusations:
-        raise NoCaseError(record.vault.hex())
-    chosen = max(
-        record.accusations, key=lambda one: (one.upheld is not None, one.period)
-    )
-    made = await _file_of(VaultDirectory(path).network(), chosen)
-    verdict = judge_file(made)
-    write_whole(output, CASE_FILE.encode(made), 0o644)
-    return verdict
+    best: tuple[CaseFile, Verdict] | None = None
+    async with followed(path) as (state, ledger):
+        for kept in _own(record):
+            best = best or await _judged(kept, state, ledger)
+        if best is None or not best[1].guilty:
+            async for shown in cases_of(path, state, record.vault):
+                found = await _judged(shown, state, ledger)
+                if found and (best is None or found[1].guilty):
+                    best = found
+                if best and best[1].guilty:
+                    break
+    if best is None:
+        raise NoCaseError("nobody who answers has a case against this vault")
+    write_whole(output, CASE_FILE.encode(best[0]), 0o644)
+    return best[1]
 
 
-async def _file_of(network: NetworkFile, chosen: Accusation) -> CaseFile:
-    ledger = await RemoteLedger.join(network, PATIENCE_SECONDS)
+def _own(record: OwnRecord) -> list[Accusation]:
+    """Return the cases in the journal, those that were upheld and the newest first."""
+    return sorted(record.accusations, key=lambda one: (one.upheld is None, -one.period))
+
+
+async def _judged(
+    shown: CaseFile | Accusation, state: LedgerState, ledger: Ledger
+) -> tuple[CaseFile, Verdict] | None:
+    """Return a case with the ledger's own rows, and its verdict; None if it fails."""
+    case, answer = shown.case, shown.answer
+    upheld = shown.upheld if isinstance(shown, Accusation) else shown.certificate
+    await know_deals(state, ledger, (case.answer, answer))
     try:
-        state = await _followed(ledger)
-        answers = [answer for answer in (chosen.case.answer, chosen.answer) if answer]
-        named = {p.entry.deal for answer in answers for p in answer.value.entries}
-        deals = await ledger.deals(tuple(DealId(deal) for deal in sorted(named)))
-        state.absorb(LedgerNews(0, -1, deals=deals))
-    finally:
-        await ledger.close()
-    extract = extract_of(state, chosen.case, chosen.answer)
-    return CaseFile(extract, chosen.case, chosen.upheld, chosen.answer)
-
-
-async def _followed(ledger: Ledger) -> LedgerState:
-    """Return the ledger's registry and beacons as a follower has them."""
-    state, after, more = LedgerState(ledger.params), 0, True
-    while more:
-        changes = await ledger.sync((), after)
-        after, more = changes.upto, changes.more
-        epoch = -1 if more else changes.tip.epoch
-        state.absorb(LedgerNews(after, epoch, changes.beacons, changes.vaults))
-    return state
+        made = CaseFile(extract_of(state, case, answer), case, upheld, answer)
+        return made, judge_file(made)
+    except CaseError:
+        return None

@@ -253,6 +253,7 @@ def scrub_command(directory: Path, as_json: bool) -> None:
 @_directory
 @_as_json
 @click.option("--all", "every", is_flag=True, help="Show every audit ever kept.")
+@click.option("--offline", is_flag=True, help="Read the journal, and ask nobody.")
 @click.option(
     "--case",
     "case_file",
@@ -260,32 +261,23 @@ def scrub_command(directory: Path, as_json: bool) -> None:
     help="Write the case against this vault here, for anybody to judge.",
 )
 def record_command(
-    directory: Path, as_json: bool, every: bool, case_file: Path | None
+    directory: Path, as_json: bool, every: bool, offline: bool, case_file: Path | None
 ) -> None:
     """Show every audit, every demerit with who signed it, and what was earned.
 
-    It is read from the vault's journal, so the vault need not run.
+    It is read from the vault's journal, so the vault need not run. Its neighbours are
+    asked what they certified while it was away.
     """
 
-    def show() -> None:
-        from holdfast.vault import record  # noqa: PLC0415
+    async def show() -> None:
+        from holdfast.vault.record_report import shown_record  # noqa: PLC0415
 
-        shown = None if every or as_json else record.AUDITS_SHOWN
-        found = record.record_of(directory)
-        exported: dict[str, object] = {}
-        if case_file is not None:
-            from holdfast.vault.case_export import export_case  # noqa: PLC0415
+        text, document = await shown_record(
+            directory, every=every, offline=offline, case_file=case_file
+        )
+        click.echo(json.dumps(document) if as_json else text)
 
-            verdict = asyncio.run(export_case(directory, case_file))
-            exported = {"case_file": str(case_file), "finding": verdict.finding.value}
-        if as_json:
-            click.echo(json.dumps(record.as_json(found, shown) | exported))
-            return
-        click.echo(record.as_text(found, shown))
-        if case_file is not None:
-            click.echo(f"case written to {case_file}: {exported['finding']}")
-
-    _expecting(show)
+    _expecting(lambda: _run(show))
 
 
 @vault.command("exit")

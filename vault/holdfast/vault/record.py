@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from holdfast.ledger.core.errors import hold
+from holdfast.protocol.record import VAULT_RECORD, VaultRecord
 from holdfast.protocol.units import VaultId
 from holdfast.vault.audit_journal import read_totals
 from holdfast.vault.audit_schema import VERSION
@@ -54,6 +55,14 @@ def record_of(path: Path, now: float | None = None) -> OwnRecord:
             accusations_of(vault, _faults(rows, "cases", kept_cases)),
             earned_of(_totals(rows, vault)),
         )
+
+
+def peer_records(path: Path) -> dict[VaultId, VaultRecord]:
+    """Return the records of other vaults that the journal in a directory has."""
+    with _reading(path / "audits.db") as rows:
+        found = rows("SELECT record FROM records") if rows else ()
+    records = (VAULT_RECORD.decode(record).value for (record,) in found)
+    return {record.vault: record for record in records}
 
 
 def as_json(record: OwnRecord, audits: int | None = None) -> dict[str, Any]:

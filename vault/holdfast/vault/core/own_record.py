@@ -7,6 +7,7 @@ together for its operator, who wants to know what is wrong before others act on 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from holdfast.ledger.core.values import Listing
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import Case
 from holdfast.protocol.faults import MissCertificate
@@ -62,7 +63,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class OwnRecord:
-    """Everything a vault keeps about itself, as of `epoch`; the newest comes first."""
+    """Everything a vault keeps about itself, as of `epoch`; the newest comes first.
+
+    `listing` is what the ledger says of it, None while nobody asked.
+    """
 
     vault: VaultId
     params: NetworkParams
@@ -71,14 +75,18 @@ class OwnRecord:
     misses: tuple[MissCertificate, ...]
     accusations: tuple[Accusation, ...]
     earned: tuple[Earned, ...]
+    listing: Listing | None = None
 
     def standing(self) -> Standing:
-        """Return how it stands by its own record; the ledger may know of more."""
+        """Return how it stands, by the ledger if that was asked, else by itself."""
         for accusation in self.accusations:
             if accusation.upheld is not None:
                 period = accusation.upheld.statement.period + 1
                 text = f"the committee of period {period} upheld a case against it"
                 return Standing("ejected", text)
+        if self.listing not in {None, Listing.ACTIVE}:
+            assert self.listing
+            return Standing(self.listing.name.lower(), "so the ledger lists it")
         reason = self._suspicion()
         if reason is not None:
             return Standing("suspect", reason)
