@@ -15,6 +15,7 @@ from holdfast.client import wording
 from holdfast.client.bill_archive import BillArchive
 from holdfast.client.bill_collecting import collect
 from holdfast.client.core.renewal import (
+    Account,
     BalanceWarning,
     MoneyWarning,
     Policy,
@@ -45,10 +46,13 @@ async def upkeep(storage: Storage, home: Path) -> tuple[str, ...]:
     except PolicyError as error:
         policy, lines = None, [f"warning: {error}"]
     with contextlib.suppress(HoldfastError, OSError, TimeoutError):
-        if policy is not None:
-            lines += await _renew(book, policy)
         async with asyncio.timeout(_SECONDS):
-            await DealsDesk(book).refund()
+            account = await account_of(book)
+        # What is submitted to a ledger that answers is not cut off.
+        if policy is not None:
+            lines += await _renew(book, policy, account)
+        await DealsDesk(book).refund()
+        async with asyncio.timeout(_SECONDS):
             lines += await _warn(book, policy)
             await collect(book, BillArchive(home / BILLS, book.directory.network))
     if book.returned:
@@ -58,8 +62,8 @@ async def upkeep(storage: Storage, home: Path) -> tuple[str, ...]:
     return tuple(lines)
 
 
-async def _renew(book: DealBook, policy: Policy) -> list[str]:
-    done = await renew_due(book, policy, await account_of(book))
+async def _renew(book: DealBook, policy: Policy, account: Account) -> list[str]:
+    done = await renew_due(book, policy, account)
     lines = []
     for each in done:
         name = wording.short(each.deal.id)
