@@ -56,6 +56,7 @@ def test_sound_data_are_told_with_their_holders_and_read_back_whole(
         assert report.losses_survived == 4
         assert report.structure is not None
         assert (report.structure.snapshots, report.structure.losses) == (2, ())
+        assert report.structure.files == 6 + 1 + 2  # "empty" stands beside "more"
         assert report.read is not None
         assert report.read.chunks == report.read.chunks_total > 1
         assert report.read.bad == ()

@@ -34,7 +34,11 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class StructureCheck:
-    """What was looked at, and what is missing; at most 1,000 losses are kept."""
+    """What was looked at, and what is missing; at most 1,000 losses are kept.
+
+    `files` are entries: those of a part of a directory that did not change from one
+    snapshot to the next count once.
+    """
 
     snapshots: int
     files: int
@@ -104,13 +108,14 @@ class _Seeker:
                     below = path + b"/" + name
                     if kind is NodeKind.DIRECTORY:
                         waiting.append((below, content))
-                    else:
-                        self.content(within, below, content)
+                        continue
+                    if kind is NodeKind.FILE:
+                        self.files += 1
+                        self.tell(self.files)
+                    self.content(within, below, content)
 
     def content(self, within: str, path: bytes, content: BlobList) -> None:
         """Look up every blob of a file, whose data are not read."""
-        self.files += 1
-        self.tell(self.files)
         for blob in self._blobs(within, path, content):
             location = self.reader.index.find(blob)
             if location is None or location.chunk not in self.listed:

@@ -86,7 +86,8 @@ def _show(invocation: Invocation, report: "CheckReport", epoch_seconds: int) -> 
         structure = report.structure
         output.say(
             f"{wording.count(structure.snapshots, 'snapshot')}, "
-            f"{wording.count(structure.files, 'file')}: every list was read"
+            f"{wording.count(structure.files, 'file entry', 'file entries')}: "
+            "every list was read"
             + ("." if not structure.losses else ", as far as it can be.")
         )
     if report.read is not None:
@@ -135,19 +136,15 @@ def _show_deal(
 
 
 def _row(holder: "HolderCheck", epoch: int, seconds: int) -> tuple[str, ...]:
+    who = (str(holder.index), wording.short(holder.vault), holder.endpoint)
+    if not holder.answers:
+        return (*who, "silent", "", "")
     proof = "none"
     if holder.proved_epoch is not None:
         age = wording.span((epoch - holder.proved_epoch) * seconds)
         proof = f"epoch {holder.proved_epoch:,}, {age} ago"
         proof += "" if holder.covers else ", before the newest backup"
-    return (
-        str(holder.index),
-        wording.short(holder.vault),
-        holder.endpoint,
-        "answers" if holder.answers else "silent",
-        "yes" if holder.informed else "no",
-        proof,
-    )
+    return (*who, "answers", "yes" if holder.informed else "no", proof)
 
 
 def _span(epochs: int, seconds: int) -> str:
