@@ -58,6 +58,7 @@ class Drama:
         self._acts: dict[Act, Callable[[Happening, SimVault], None]] = {
             Act.CRASH: self._crash,
             Act.DIE: self._die,
+            Act.AWAY: self._go_away,
             Act.EXIT: self._exit,
             Act.JOIN: self._join,
             Act.SPLIT: self._split,
@@ -167,6 +168,10 @@ class Drama:
         vault.alive, vault.gone = False, True
         vault.life += 1
         self.promises.died(vault)
+
+    def _go_away(self, one: Happening, vault: SimVault) -> None:
+        self.promises.died(vault)
+        self._crash(one, vault)
 
     def _exit(self, one: Happening, vault: SimVault) -> None:
         self.universe.submit(vault, Unbond(vault.id))

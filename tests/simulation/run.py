@@ -8,6 +8,7 @@ the stories that are being played.
 import argparse
 import gc
 import json
+import logging
 import multiprocessing
 import signal
 import sys
@@ -65,6 +66,7 @@ def _play_all(todo: list[int], asked: argparse.Namespace) -> Iterator[dict[str, 
 
 def _begin_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)
     # Stories make few cycles and much that lives long.
     gc.set_threshold(200_000, 50, 100)
 

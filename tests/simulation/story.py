@@ -28,6 +28,7 @@ class Act(Enum):
 
     CRASH = "crash"  # for `amount` epochs
     DIE = "die"
+    AWAY = "away"  # for `amount` epochs, longer than the grace period
     EXIT = "exit"
     JOIN = "join"
     SPLIT = "split"  # the network, for `amount` epochs
@@ -103,7 +104,10 @@ def story_of(seed: int, vaults: int, epochs: int) -> Story:
     """Return the story that a seed tells."""
     dice = random.Random(f"story {seed}")
     hostile = dice.choice((0.0, 0.1, 0.2, 0.2, 0.2))
-    masks = tuple(_masks(dice, vaults, round(hostile * vaults)))
+    kinds = [kind for kind, weight in MASKS for _ in range(weight)]
+    if dice.random() < 0.1:
+        hostile, kinds = 0.33, ["colluder"]
+    masks = tuple(_masks(dice, vaults, int(hostile * vaults), kinds))
     honest = sorted(set(range(vaults)) - {number for number, _, _ in masks})
     joiners = max(vaults // 5, 1)
     happenings = (
@@ -126,9 +130,8 @@ def story_of(seed: int, vaults: int, epochs: int) -> Story:
 
 
 def _masks(
-    dice: random.Random, vaults: int, count: int
+    dice: random.Random, vaults: int, count: int, kinds: list[str]
 ) -> Iterator[tuple[int, str, float]]:
-    kinds = [kind for kind, weight in MASKS for _ in range(weight)]
     for number in sorted(dice.sample(range(vaults), count)):
         yield number, dice.choice(kinds), dice.choice((0.01, 0.05, 0.2, 0.5, 1.0))
 
@@ -162,8 +165,8 @@ def _churn(
     leavers = dice.sample(honest, min(joiners, len(honest) // 3))
     for place, number in enumerate(leavers):
         when = dice.uniform(FIRST_TROUBLE, epochs - 2)
-        act = (Act.DIE, Act.DIE, Act.EXIT)[place % 3]
-        yield Happening(when, act, number)
+        act = (Act.DIE, Act.EXIT, Act.AWAY, Act.DIE)[place % 4]
+        yield Happening(when, act, number, dice.uniform(8.0, 30.0))
     for number in range(vaults, vaults + joiners):
         yield Happening(dice.uniform(FIRST_TROUBLE, epochs * 0.9), Act.JOIN, number)
 
