@@ -170,6 +170,12 @@ def test_what_neighbours_signed_explains_a_missed_epoch() -> None:
     assert "5 of 8 neighbours signed so" in found.reason
 
 
+def test_what_nobody_of_those_who_answer_keeps_was_missed() -> None:
+    found = Network().audited()
+    assert found.verdict is Verdict.MISSED
+    assert found.reason == "neither it nor its neighbours have a right answer"
+
+
 def test_a_network_of_silence_is_no_proof_of_a_fault() -> None:
     network = Network()
     for vault in network.links:

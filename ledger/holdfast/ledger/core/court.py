@@ -23,6 +23,7 @@ from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.faults import MissCertificate, check_miss, is_reachable
 from holdfast.protocol.judgement import fault_of
 from holdfast.protocol.keys import verify
+from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.pricing import stake_needed
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import Grains, VaultId
@@ -129,8 +130,17 @@ def suspicion(
     It says what a case would be opened for, or that the vault is away just now. The
     certificates have been verified.
     """
-    params = ledger.params
     reached = [m for m in misses if is_reachable(m, ledger.group(vault, m.epoch))]
+    return suspicion_of(ledger.params, misses, reached, epoch)
+
+
+def suspicion_of(
+    params: NetworkParams,
+    misses: Sequence[MissCertificate],
+    reached: Sequence[MissCertificate],
+    epoch: int,
+) -> str | None:
+    """Return the same of a vault that was `reached` in some of its missed epochs."""
     for found, needed, window, how in (
         (reached, params.missed_reachable, params.window_reachable, "reachable"),
         (misses, params.missed_unreachable, params.window_unreachable, "known"),

@@ -7,6 +7,7 @@ together for its operator, who wants to know what is wrong before others act on 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from holdfast.ledger.core.court import suspicion_of
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import Case
@@ -23,9 +24,6 @@ from holdfast.vault.core.saved import (
     CaseUpheld,
     Outcome,
 )
-
-LATE_EPOCHS = 2
-"""For how long after a miss that was seen as unreachable a vault counts as away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +116,15 @@ class OwnRecord:
 
     def _suspicion(self) -> str | None:
         params = self.params
-        near = self._misses_within(params.window_reachable)
-        reached = [miss for miss in near if self.was_reached(miss)]
-        if len(reached) >= params.missed_reachable:
-            return _too_many(len(reached), params.window_reachable, "while reachable")
-        far = self._misses_within(params.window_unreachable)
-        if len(far) >= params.missed_unreachable:
-            return _too_many(len(far), params.window_unreachable, "in any way")
-        newest = max(self.misses, key=lambda miss: miss.epoch, default=None)
-        late = newest is not None and newest.epoch >= self.epoch - LATE_EPOCHS
-        if newest and late and not self.was_reached(newest):
-            return f"its neighbours could not reach it in epoch {newest.epoch}"
+        reached = [miss for miss in self.misses if self.was_reached(miss)]
+        reason = suspicion_of(params, self.misses, reached, self.epoch)
+        if reason is not None:
+            return reason
         missed = [a for a in self.recent() if a.outcome is Outcome.MISSED]
         if len(missed) >= params.missed_reachable:
-            return _too_many(len(missed), params.window_reachable, "by its own account")
+            window = params.window_reachable
+            return f"{len(missed)} of the last {window} epochs were missed, as it says"
         return None
-
-    def _misses_within(self, window: int) -> list[MissCertificate]:
-        return [miss for miss in self.misses if miss.epoch > self.epoch - window]
 
 
 def accusations_of(
@@ -169,7 +158,3 @@ def earned_of(totals: Iterable[tuple[int, Grains]]) -> tuple[Earned, ...]:
         found.append(Earned(period, total, total - before))
         before = total
     return tuple(reversed(found))
-
-
-def _too_many(count: int, window: int, how: str) -> str:
-    return f"{count} epochs of the last {window} were missed {how}"
