@@ -1,6 +1,7 @@
 """A network file says where a network's contracts are."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ from holdfast.ledger.network_file import ChainPlace, NetworkFile
 from holdfast.protocol.units import AccountId
 from ledger_stage import DEVELOPMENT
 
-FIVE = [AccountId(bytes([number]) * 20) for number in range(1, 6)]
+ADDRESSES = ChainAddresses(
+    network=AccountId(b"\x01" * 20),
+    token=AccountId(b"\x02" * 20),
+    registry=AccountId(b"\x03" * 20),
+    deals=AccountId(b"\x04" * 20),
+    settlement=AccountId(b"\x05" * 20),
+    faucet=None,
+    first_block=7,
+)
 FAUCET = AccountId(b"\x06" * 20)
 
 
@@ -21,7 +30,7 @@ FAUCET = AccountId(b"\x06" * 20)
 def test_the_contracts_are_read_back(
     faucet: AccountId | None, depth: int | None, tmp_path: Path
 ) -> None:
-    addresses = ChainAddresses(*FIVE, faucet=faucet, first_block=7)
+    addresses = replace(ADDRESSES, faucet=faucet)
     place = ChainPlace(addresses, depth)
     file = NetworkFile(DEVELOPMENT, "http://127.0.0.1:8545", b"", chain=place)
     file.save(tmp_path / "network.json")
@@ -41,7 +50,7 @@ def test_the_contracts_are_read_back(
 def test_a_file_with_a_wrong_place_is_refused(
     field: str, value: Any, tmp_path: Path
 ) -> None:
-    place = ChainPlace(ChainAddresses(*FIVE, faucet=None, first_block=7))
+    place = ChainPlace(ADDRESSES)
     path = tmp_path / "network.json"
     NetworkFile(DEVELOPMENT, "http://127.0.0.1:8545", b"", chain=place).save(path)
     content = json.loads(path.read_text())

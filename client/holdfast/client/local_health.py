@@ -22,9 +22,10 @@ from holdfast.client.local_layout import (
     LocalVault,
 )
 from holdfast.client.local_programs import LocalPrograms
+from holdfast.ledger.errors import LedgerUnreachableError
+from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import SEEDS_MAX, NetworkFile, SeedVault
 from holdfast.ledger.port import Ledger, Listing
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.settlement import Statement
 from holdfast.protocol.units import Grains
@@ -107,7 +108,10 @@ async def wait_for_ledger(
 
     async def ready() -> None:
         file = await _written_network_file(layout)
-        await _serving(file.endpoint, file.certificate)
+        if file.chain is None:
+            await _serving(file.endpoint, file.certificate)
+        else:
+            await _answering(file)
 
     await _while_running(programs, (LEDGER,), ready(), seconds)
 
@@ -187,6 +191,19 @@ async def _written_network_file(layout: LocalLayout) -> NetworkFile:
     return NetworkFile.load(layout.ledger_file)
 
 
+async def _answering(file: NetworkFile) -> None:
+    """Return when a chain's node answers and the network has started."""
+    while True:
+        with contextlib.suppress(LedgerUnreachableError):
+            ledger = await join(file)
+            try:
+                if (await ledger.tip()).epoch >= 0:
+                    return
+            finally:
+                await ledger.close()
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
 async def _serving(endpoint: str, certificate: bytes) -> None:
     async with rpc.connect(endpoint, certificate) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
@@ -211,7 +228,7 @@ async def _following(layout: LocalLayout, vault: LocalVault) -> None:
 
 
 async def _registered(file: NetworkFile, plan: LocalPlan) -> None:
-    ledger = await RemoteLedger.join(file)
+    ledger = await join(file)
     wanted = {bytes.fromhex(vault.vault) for vault in plan.vaults}
     try:
         while not wanted <= await _listed(ledger):  # noqa: ASYNC110 # it has no event
@@ -243,7 +260,7 @@ async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> Ledger
         return silent
     try:
         async with asyncio.timeout(_ASK_SECONDS):
-            ledger = await RemoteLedger.join(file)
+            ledger = await join(file)
             try:
                 tip = await ledger.tip()
                 settlement = await ledger.settlement()

@@ -21,6 +21,8 @@ from holdfast.protocol.errors import HoldfastError
 
 FORMAT: Final = 1
 LEDGER: Final = "ledger"
+SQLITE: Final = "sqlite"
+EVM: Final = "evm"
 
 
 class LocalNetworkError(HoldfastError):
@@ -47,11 +49,15 @@ class LocalVault:
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """What `local.json` says; `quota_bytes` is for each vault."""
+    """What `local.json` says; `quota_bytes` is for each vault.
+
+    `ledger` is "sqlite" or "evm": a program that keeps books, or a chain.
+    """
 
     epoch_seconds: int
     quota_bytes: int
     vaults: tuple[LocalVault, ...] = ()
+    ledger: str = SQLITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ class LocalLayout:
     def ledger_file(self) -> Path:
         """The network file that the ledger writes."""
         return self.ledger / "network.json"
+
+    @property
+    def chain_file(self) -> Path:
+        """The settings of the ledger's chain; there only when it has one."""
+        return self.ledger / "chain.json"
 
     def certificate(self, vault: LocalVault) -> Path:
         """Return where a vault's TLS certificate is."""
@@ -114,7 +125,12 @@ class LocalLayout:
                 raise LocalNetworkError(
                     f"{self._plan} was written by another version of Holdfast"
                 )
-            return LocalPlan(said["epoch_seconds"], said["quota_bytes"], vaults)
+            return LocalPlan(
+                said["epoch_seconds"],
+                said["quota_bytes"],
+                vaults,
+                said.get("ledger", SQLITE),
+            )
         except FileNotFoundError as error:
             raise NoLocalNetworkError(
                 f"there is no network in {self.directory}"

@@ -25,7 +25,9 @@ from holdfast.client.local_health import (
     write_network_file,
 )
 from holdfast.client.local_layout import (
+    EVM,
     LEDGER,
+    SQLITE,
     LocalLayout,
     LocalNetworkError,
     LocalPlan,
@@ -98,14 +100,15 @@ class LocalNetwork:
         epoch_seconds: int | None = None,
         quota_bytes: int | None = None,
         ready_seconds: float = READY_SECONDS,
+        ledger: str | None = None,
     ) -> NetworkStatus:
         """Make what is not there, start what does not run, and wait for all of it.
 
         Every vault is then registered, funded, healthy and in the registry that
-        clients choose from.
+        clients choose from. `ledger` is SQLITE or EVM.
         """
         with self._locked():
-            plan = await self._made(vaults, epoch_seconds, quota_bytes)
+            plan = await self._made(vaults, epoch_seconds, quota_bytes, ledger)
             write_network_file(self.layout, plan)
             started = [self.programs.start(vault.name) for vault in plan.vaults]
             if any(started):
@@ -176,7 +179,11 @@ class LocalNetwork:
             yield
 
     async def _made(
-        self, vaults: int | None, epoch_seconds: int | None, quota_bytes: int | None
+        self,
+        vaults: int | None,
+        epoch_seconds: int | None,
+        quota_bytes: int | None,
+        ledger: str | None,
     ) -> LocalPlan:
         if self.layout.exists():
             plan = self.layout.load_plan()
@@ -184,12 +191,18 @@ class LocalNetwork:
             plan = LocalPlan(
                 epoch_seconds or EPOCH_SECONDS_DEFAULT,
                 quota_bytes or QUOTA_BYTES_DEFAULT,
+                ledger=ledger or SQLITE,
             )
             self.layout.save_plan(plan)
         if epoch_seconds not in {None, plan.epoch_seconds}:
             raise LocalNetworkError(
                 f"the network in {self.layout.directory} has epochs of "
                 f"{plan.epoch_seconds} s for good"
+            )
+        if ledger not in {None, plan.ledger}:
+            raise LocalNetworkError(
+                f"the network in {self.layout.directory} has its ledger on "
+                f"{plan.ledger} for good"
             )
         if not self.layout.ledger.exists():
             await self._make_ledger(plan)
@@ -207,9 +220,9 @@ class LocalNetwork:
         half_made = self.layout.half_made_ledger
         if half_made.exists():
             shutil.rmtree(half_made)
+        words = ("chain-init",) if plan.ledger == EVM else ("init", "--development")
         await run_once(
-            *("holdfast-ledger", "init", "--dir", str(half_made)),
-            *("--name", "local", "--development"),
+            *("holdfast-ledger", *words, "--dir", str(half_made), "--name", "local"),
             *("--epoch-seconds", str(plan.epoch_seconds)),
         )
         half_made.rename(self.layout.ledger)

@@ -88,6 +88,8 @@ class LocalPrograms:
             raise ProgramFailedError(name, last_words(log), log)
 
     def _words(self, name: str) -> list[str]:
+        if name == LEDGER and self._layout.chain_file.exists():
+            return ["holdfast-ledger", "chain", "--dir", str(self._layout.ledger)]
         if name == LEDGER:
             return ["holdfast-ledger", "serve", "--dir", str(self._layout.ledger)]
         number = int(name.rpartition("-")[2])

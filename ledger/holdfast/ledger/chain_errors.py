@@ -111,3 +111,18 @@ class ChainExtraMissingError(LedgerError):
             f"this network's ledger is on a chain, and {self.package} is not "
             "installed; install it with: pip install 'holdfast[evm]'"
         )
+
+
+@dataclass(eq=False)
+class AnvilMissingError(LedgerError):
+    """There is no anvil to run a chain with."""
+
+    variable: str
+    code = "anvil_missing"
+    blame = Blame.WORLD
+
+    def __str__(self) -> str:
+        return (
+            "a chain of one's own needs anvil; install it with: npm install "
+            f"@foundry-rs/anvil, and name the program in {self.variable}"
+        )

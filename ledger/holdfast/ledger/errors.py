@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from holdfast.ledger.chain_errors import (
+    AnvilMissingError,
     ChainExtraMissingError,
     ChainRefusedError,
     GasMissingError,
@@ -69,6 +70,7 @@ __all__ = [
     "AlreadyRefundedError",
     "AlreadySettledError",
     "AmountRefusedError",
+    "AnvilMissingError",
     "BalanceTooLowError",
     "Blame",
     "ChainExtraMissingError",

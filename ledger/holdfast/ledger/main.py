@@ -9,9 +9,11 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import click
 
+from holdfast.ledger.chain_errors import ChainExtraMissingError
 from holdfast.ledger.core.address import address_from, address_text
 from holdfast.ledger.core.chain import Allocation, Genesis
 from holdfast.ledger.core.errors import hold
@@ -96,6 +98,33 @@ def serve_command(directory: Path, endpoint: str | None) -> None:
     from holdfast.ledger.server import serve  # noqa: PLC0415
 
     asyncio.run(serve(LedgerDirectory(directory), endpoint))
+
+
+@ledger.command("chain-init", hidden=True)
+@_directory
+@click.option("--name", required=True)
+@click.option("--epoch-seconds", type=click.IntRange(1, 1 << 20), default=5)
+def chain_init_command(directory: Path, name: str, epoch_seconds: int) -> None:
+    """Prepare a chain of one's own for a development network."""
+    local_chain().prepare(directory, name, epoch_seconds)
+    click.echo(f"a chain for network {name} is prepared in {directory}")
+
+
+@ledger.command("chain", hidden=True)
+@_directory
+def chain_command(directory: Path) -> None:
+    """Run a chain of one's own, and keep its beacons, until told to stop."""
+    process.log_to_stderr()
+    asyncio.run(local_chain().serve(directory))
+
+
+def local_chain() -> ModuleType:
+    """Return what runs chains, or raise ChainExtraMissingError."""
+    try:
+        from holdfast.ledger.evm import local_chain as found  # noqa: PLC0415
+    except ImportError as error:
+        raise ChainExtraMissingError(str(error.name)) from error
+    return found
 
 
 @ledger.command("verify")

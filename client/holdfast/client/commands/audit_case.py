@@ -106,9 +106,9 @@ def _judged(
 async def _compared(file: "CaseFile", network: "NetworkFile") -> "CaseFinding":
     from holdfast.client.core.auditing_case import judge_case_file  # noqa: PLC0415
     from holdfast.client.followed_ledger import FollowedLedger  # noqa: PLC0415
-    from holdfast.ledger.remote import RemoteLedger  # noqa: PLC0415
+    from holdfast.ledger.joining import join  # noqa: PLC0415
 
-    followed = FollowedLedger(await RemoteLedger.join(network))
+    followed = FollowedLedger(await join(network))
     try:
         await followed.catch_up()
         await followed.know_deals(deal.deal for deal in file.extract.deals)

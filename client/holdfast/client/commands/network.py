@@ -39,6 +39,11 @@ def command() -> None:
 @click.option(
     "--quota", help="What each vault offers, such as 10GiB.  [default: 10GiB]"
 )
+@click.option(
+    "--ledger",
+    type=click.Choice(["sqlite", "evm"]),
+    help="Where tokens live: evm starts a chain of its own.  [default: sqlite]",
+)
 @directory_option
 @pass_invocation
 def up(
@@ -47,13 +52,16 @@ def up(
     vaults: int | None,
     epoch_seconds: int | None,
     quota: str | None,
+    ledger: str | None,
     directory: Path | None,
 ) -> None:
     """Start the network, or what of it does not run, and wait until it is healthy."""
     output = invocation.output
     network = _network(invocation, directory)
     bytes_offered = wording.read_size(quota) if quota else None
-    status = asyncio.run(network.up(vaults, epoch_seconds, bytes_offered))
+    status = asyncio.run(
+        network.up(vaults, epoch_seconds, bytes_offered, ledger=ledger)
+    )
     _show(invocation, status)
     output.say()
     output.say(f"Network file for clients: {network.network_file}")

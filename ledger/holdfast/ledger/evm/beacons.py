@@ -92,8 +92,12 @@ class BeaconKeeper:
         """Return the first block at or after a time, if contracts still know it."""
         block = latest
         for _ in range(BLOCKS_MAX):
+            if block.number == 0:
+                return None
             before = await self._node.block(block.number - 1)
-            if before is None or before.seconds < start:
-                return block.number if before is not None else None
+            if before is None:
+                return None
+            if before.seconds < start:
+                return block.number
             block = before
         return None

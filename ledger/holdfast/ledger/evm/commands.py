@@ -34,7 +34,7 @@ def deploy_network(
     url: str, key: AccountKey, wish: NewNetwork, path: Path
 ) -> tuple[NetworkFile, Deployed]:
     """Deploy a network through the node at `url` and write its network file."""
-    return asyncio.run(_deploy(url, key, wish, path))
+    return asyncio.run(deploy_on(url, key, wish, path))
 
 
 def keep_beacons(path: Path, key: AccountKey) -> None:
@@ -53,9 +53,10 @@ def deployed_text(file: NetworkFile, deployed: Deployed) -> str:
     )
 
 
-async def _deploy(
+async def deploy_on(
     url: str, key: AccountKey, wish: NewNetwork, path: Path
 ) -> tuple[NetworkFile, Deployed]:
+    """Do so from inside a running loop."""
     node = Node.at(url)
     try:
         chain_id = await node.chain_id()

@@ -154,7 +154,9 @@ class Node:
         """Return fees that last for six blocks, each fuller than the one before."""
         latest = await self.block("latest")
         assert latest is not None
-        tip = int(await self._ask(lambda: self._web3.eth.max_priority_fee))
+        # What the node suggests in all; every node says that, whatever its age.
+        price = int(await self._ask(lambda: self._web3.eth.gas_price))
+        tip = max(price - latest.base_fee, 0)
         return Fees(2 * latest.base_fee + tip, tip)
 
     async def transaction_count(self, account: AccountId, block: BlockName) -> int:

@@ -1,0 +1,162 @@
+"""A chain of one's own for a development network: anvil, the contracts, the beacons.
+
+One directory has the settings (chain.json), what anvil keeps (anvil.json) and the
+network file. Gas costs nothing there, so that accounts need no ether, and every block
+is final: nobody else makes any. Such a network is worth nothing.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from holdfast.ledger.chain_errors import AnvilMissingError
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.errors import LedgerFileError, LedgerUnreachableError
+from holdfast.ledger.evm.beacons import BeaconKeeper
+from holdfast.ledger.evm.commands import NewNetwork, deploy_on
+from holdfast.ledger.evm.ledger import EvmLedger
+from holdfast.ledger.evm.node import Node
+from holdfast.ledger.network_file import NAME, NetworkFile, write_whole
+
+PROGRAM_VARIABLE: Final = "HOLDFAST_ANVIL"
+INSTALLED: Final = "build/anvil/node_modules/@foundry-rs"
+SAVE_SECONDS: Final = 5
+END_SECONDS: Final = 20.0
+LOOK_SECONDS: Final = 0.1
+BLOCK_GAS: Final = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSettings:
+    """What chain.json says; `secret` is the deploying account's, in hexadecimal."""
+
+    name: str
+    epoch_seconds: int
+    program: str
+    port: int
+    secret: str
+
+
+def prepare(directory: Path, name: str, epoch_seconds: int) -> None:
+    """Make the directory of a chain; raises AnvilMissingError, LedgerFileError."""
+    program = find_anvil()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerFileError(str(directory), str(error.strerror)) from error
+    secret = secrets.token_hex(32)
+    settings = ChainSettings(name, epoch_seconds, program, _free_port(), secret)
+    content = json.dumps(asdict(settings), indent=2) + "\n"
+    write_whole(directory / "chain.json", content.encode(), 0o600)
+
+
+def find_anvil() -> str:
+    """Return the anvil that is named, installed beside Holdfast, or on the path."""
+    named = os.environ.get(PROGRAM_VARIABLE)
+    beside = Path(INSTALLED).glob("anvil-*/bin/anvil")
+    found = named or next((str(path.absolute()) for path in beside), None)
+    found = found or shutil.which("anvil")
+    if found is None:
+        raise AnvilMissingError(PROGRAM_VARIABLE)
+    return found
+
+
+async def serve(directory: Path) -> None:
+    """Run the chain, and keep its beacons, until told to stop or anvil ends."""
+    settings = _settings(directory)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    process = await asyncio.create_subprocess_exec(
+        settings.program, *_options(directory, settings)
+    )
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_work(directory, settings)),
+                group.create_task(process.wait()),
+                group.create_task(stopped.wait()),
+            ]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+    finally:
+        await _end(process)
+
+
+async def _work(directory: Path, settings: ChainSettings) -> None:
+    """Deploy the network unless it is there, then record its beacons for ever."""
+    key = AccountKey.from_secret(bytes.fromhex(settings.secret))
+    url = f"http://127.0.0.1:{settings.port}"
+    await _answering(url)
+    path = directory / NAME
+    if not path.exists():
+        genesis = int(time.time())
+        wish = NewNetwork(settings.name, True, settings.epoch_seconds, genesis, 0)
+        await deploy_on(url, key, wish, path)
+    ledger = await EvmLedger.join(NetworkFile.load(path))
+    try:
+        account = ledger.open_account(key)
+        await BeaconKeeper(ledger.node, ledger.params, ledger.addresses, account).run()
+    finally:
+        await ledger.close()
+
+
+async def _answering(url: str) -> None:
+    node = Node.at(url)
+    try:
+        while True:
+            with contextlib.suppress(LedgerUnreachableError):
+                await node.chain_id()
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        await node.close()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End anvil, which writes its state then."""
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), END_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _options(directory: Path, settings: ChainSettings) -> list[str]:
+    state = str(directory / "anvil.json")
+    return [
+        *("--host", "127.0.0.1", "--port", str(settings.port), "--silent"),
+        *("--hardfork", "prague", "--gas-limit", str(BLOCK_GAS)),
+        *("--base-fee", "0", "--gas-price", "0", "--no-priority-fee"),
+        *("--block-time", "1", "--mixed-mining"),
+        *("--state", state, "--state-interval", str(SAVE_SECONDS)),
+        "--preserve-historical-states",
+    ]
+
+
+def _settings(directory: Path) -> ChainSettings:
+    path = directory / "chain.json"
+    try:
+        return ChainSettings(**json.loads(path.read_bytes()))
+    except OSError as error:
+        raise LedgerFileError(str(path), str(error.strerror)) from error
+    except (TypeError, ValueError) as error:
+        raise LedgerFileError(str(path), "it is damaged; make it anew") from error
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
