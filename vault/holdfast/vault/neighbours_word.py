@@ -14,8 +14,8 @@ import grpc
 
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.errors import LedgerError
+from holdfast.ledger.joining import join
 from holdfast.ledger.port import Ledger
-from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import CASE_FILE, CaseFile
 from holdfast.protocol.errors import ProtocolError
@@ -89,7 +89,7 @@ async def followed(path: Path) -> AsyncIterator[tuple[LedgerState, Ledger]]:
     Raises LedgerError.
     """
     network = VaultDirectory(path).network()
-    ledger = await RemoteLedger.join(network, PATIENCE_SECONDS)
+    ledger = await join(network, PATIENCE_SECONDS)
     try:
         state, after, more = LedgerState(ledger.params), 0, True
         while more:
