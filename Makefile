@@ -21,6 +21,7 @@ bench: venv
 	$(BIN)/python benchmarks/transfer.py
 
 # Stories of a simulated network, resumable: make simulate SEEDS=1-2000 VAULTS=20
+SEEDS ?= 1-20
 VAULTS ?= 20
 EPOCHS ?= 200
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from holdfast.protocol import checkpoint, encoding, faults, placement
+from holdfast.vault.core import proof_store, rechecking
 
 REMEMBERED_MAX = 20_000
 CHECKS = (
@@ -23,6 +24,8 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     """Yield what to patch: target, name, and the function that remembers."""
     yield placement, "neighbours", lru_cache(1 << 16)(placement.neighbours)
     yield placement, "committee", _committee()
+    yield rechecking, "is_drawn", lru_cache(1 << 15)(rechecking.is_drawn)
+    yield proof_store, "name_of", _of_one(proof_store.name_of)
     yield checkpoint, "entry_leaf", lru_cache(1 << 14)(checkpoint.entry_leaf)
     yield checkpoint.Checkpoint, "digest", _of_one(checkpoint.Checkpoint.digest)
     yield checkpoint.Entries, "tree", _of_one(checkpoint.Entries.tree)
