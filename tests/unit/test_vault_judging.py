@@ -4,6 +4,7 @@ import pytest
 
 from audit_parties import Parties, of_kind, only
 from holdfast.ledger.core.court import court_epochs
+from holdfast.ledger.core.followed import LedgerNews
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import Case, Fault
 from holdfast.protocol.checkpoint import Entries
@@ -165,12 +166,19 @@ def test_nobody_is_ejected_before_the_court_is_over(one: Member) -> None:
     assert refused.kind is Refusal.UNREADY
 
 
-def test_nobody_is_ejected_by_a_court_whose_epochs_had_no_beacon(one: Member) -> None:
+def test_a_void_epoch_is_passed_over_once_it_is_past(one: Member) -> None:
     case = one.bring()
-    one.parties.ledger._beacons.pop(FIRST)
-    one.parties.ledger._committees[PERIOD] = tuple(one.parties.by_id)
-    one.court.step(one.parties.at(FIRST + 2))
-    assert not one.court.convicts(case.vault)
+    now = one.parties.at(FIRST, 0.8)
+    effects = one.court.step(now)
+    while calls := of_kind(effects, fx.Call):
+        for call in calls:
+            one.show(call, None)
+        effects = one.court.step(now)
+    assert not one.court.is_heard(case.vault)
+    one.parties.ledger.absorb(LedgerNews(99, FIRST + 1))
+    assert not one.court.is_heard(case.vault), "its beacon may still come"
+    one.parties.ledger.absorb(LedgerNews(99, FIRST + 2))
+    assert one.court.convicts(case.vault)
 
 
 def test_nobody_is_ejected_while_too_few_vaults_are_certified(one: Member) -> None:
