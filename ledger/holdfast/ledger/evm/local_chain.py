@@ -87,10 +87,13 @@ async def serve(directory: Path) -> None:
                 group.create_task(stopped.wait()),
             ]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended = process.returncode
             for task in tasks:
                 task.cancel()
     finally:
         await _end(process)
+    if ended is not None and not stopped.is_set():
+        raise LedgerFileError(settings.program, f"it ended with status {ended}")
 
 
 async def _work(directory: Path, settings: ChainSettings) -> None:
