@@ -319,6 +319,8 @@ def test_a_node_that_was_away_is_followed_again(
                 poll_seconds=0.02,
                 clock=HandClock(GENESIS + 1),
             )
+            chain.wait_until(GENESIS)
+            await ledger.open_account(ALICE).submit(Faucet())
             tip = await ledger.tip()
             assert ledger.health.trouble is None
         with pytest.raises(LedgerUnreachableError):
@@ -326,7 +328,9 @@ def test_a_node_that_was_away_is_followed_again(
         assert "does not answer" in (ledger.health.trouble or "")
         with running_anvil(ANVIL, START, "--state", saved, port=port):
             assert (await ledger.tip()).sequence >= tip.sequence
-            assert ledger.health.trouble is None
+            assert (ledger.health.trouble, ledger.health.undone) == (None, 0)
+            fed = await ledger.account(ALICE.id)
+            assert fed.balance >= network.params.faucet_grains
         await ledger.close()
 
     asyncio.run(run())

@@ -29,7 +29,7 @@ from holdfast.ledger.network_file import NAME, NetworkFile, write_whole
 
 PROGRAM_VARIABLE: Final = "HOLDFAST_ANVIL"
 INSTALLED: Final = "build/anvil/node_modules/@foundry-rs"
-SAVE_SECONDS: Final = 5
+SAVE_SECONDS: Final = 20
 END_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 0.1
 BLOCK_GAS: Final = 100_000_000
@@ -145,7 +145,6 @@ def _options(directory: Path, settings: ChainSettings) -> list[str]:
         *("--base-fee", "0", "--gas-price", "0", "--no-priority-fee"),
         *("--block-time", "1", "--mixed-mining"),
         *("--state", state, "--state-interval", str(SAVE_SECONDS)),
-        "--preserve-historical-states",
     ]
 
 
