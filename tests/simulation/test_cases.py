@@ -8,8 +8,11 @@ from holdfast.ledger.core.case_files import Finding, judge_file
 from holdfast.ledger.core.operations import Operation, Settle
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.cases import CASE_FILE, Fault
+from holdfast.protocol.faults import MISS, Miss
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core import effects as fx
+from holdfast.vault.core.events import Asked
+from holdfast.vault.core.fault_messages import TellMiss
 from holdfast.vault.core.saved import MissGiven, MissKept, VoteGiven
 from simulation.accounts import deals_on
 from simulation.world import SimLedger, SimVault, World, sim_params
@@ -149,9 +152,37 @@ def test_a_network_split_for_longer_than_the_grace_period_ejects_nobody() -> Non
 
 def test_a_minority_that_calls_everything_missed_convinces_nobody() -> None:
     world = new_world(5)
-    world.run_to_epoch(10)
+    liars = sorted(world.vaults)[:2]
+    told = 0
+
+    def lie(epoch: int) -> None:
+        nonlocal told
+        for liar in liars:
+            pair, ledger = (
+                world.vaults[liar].keys.identity,
+                world.vaults[liar].me.ledger,
+            )
+            for vault in ledger.watched_by(liar, epoch):
+                miss = Miss(vault, epoch, 1)
+                signed = MISS.sign(miss, world.params.network_id, pair)
+                for peer in ledger.group(vault, epoch):
+                    asked = Asked(world.now, -1, TellMiss(signed, liar))
+                    world.deliver(world.vaults[peer], asked)
+                    told += 1
+
+    for epoch in range(2, 12):
+        seconds = world.params.epoch_start(epoch) + 40
+        world.at(seconds, lambda epoch=epoch: lie(epoch))  # type: ignore[misc]
+    world.run_to_epoch(12)
+    assert told > 100
     kept = [
         s for v in world.vaults.values() for s in v.saved if isinstance(s, MissKept)
     ]
     assert kept == []
+    assert ejected(world) == set()
+
+
+def test_while_everybody_proves_nobody_is_pinged_or_told_of() -> None:
+    world = new_world(6)
+    world.run_to_epoch(6)
     assert not {"Ping", "PingFor", "TellMiss", "TellMissed"} & set(world.calls)
