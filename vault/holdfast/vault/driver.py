@@ -191,7 +191,7 @@ class Driver:
             case _:
                 self._start(self._work_on(effect))
 
-    async def _work_on(  # noqa: C901 # one line for each kind of effect
+    async def _work_on(  # noqa: C901, PLR0912 # one line for each kind of effect
         self, effect: fx.Effect
     ) -> None:
         match effect:

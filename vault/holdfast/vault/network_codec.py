@@ -254,7 +254,7 @@ def read_totals(period: int, pages: Sequence[pb.TotalsReply]) -> m.TotalsOf:
     return m.TotalsOf(period, Totals(earned, spent, tuple(replaced)))
 
 
-METHODS: Final[dict[type[m.Request], Method]] = FAULT_METHODS | TAKEOVER_METHODS | {
+_MAIN_METHODS: Final[dict[type[m.Request], Method]] = {
     m.Gossip: Method(
         "Gossip",
         pb.GossipRequest,
@@ -330,4 +330,5 @@ METHODS: Final[dict[type[m.Request], Method]] = FAULT_METHODS | TAKEOVER_METHODS
         _write_proven,
     ),
 }
+METHODS: Final = _MAIN_METHODS | FAULT_METHODS | TAKEOVER_METHODS
 """Every method with one request and one reply; Totals stands apart."""

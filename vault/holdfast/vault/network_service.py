@@ -18,7 +18,8 @@ from holdfast.vault.core import messages as m
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.driver import Driver
 from holdfast.vault.network_calls import SERVICE
-from holdfast.vault.network_codec import METHODS, Method, totals_pages
+from holdfast.vault.network_codec import METHODS, totals_pages
+from holdfast.vault.network_method import Method
 from holdfast.vault.statuses import refuse
 from holdfast.wire.v1 import network_pb2 as pb
 
