@@ -12,6 +12,7 @@
 from ethereum.ercs import IERC20
 
 import calendar
+import deal_events
 import deal_rows
 import leaves
 import merkle
@@ -55,55 +56,9 @@ struct Deal:
     refunded: bool
     holders_digest: bytes32
 
-event DealOpened:
-    deal: indexed(bytes32)
-    owner: indexed(address)
-    nonce: bytes32
-    deal_key: bytes32
-    k: uint256
-    capacity: uint256
-    opened_epoch: uint256
-    end_epoch: uint256
-    escrow: uint256
-    holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX]
-
-event DealFunded:
-    deal: indexed(bytes32)
-    account: indexed(address)
-    amount: uint256
-
-event DealExtended:
-    deal: indexed(bytes32)
-    capacity: uint256
-    end_epoch: uint256
-    amount: uint256
-
-event DealClosed:
-    deal: indexed(bytes32)
-    closed_epoch: uint256
-    last_epoch: uint256
-
-event DealRefunded:
-    deal: indexed(bytes32)
-    owner: indexed(address)
-    amount: uint256
-    spent: uint256
-
-event HolderReplaced:
-    deal: indexed(bytes32)
-    index: uint256
-    lost: indexed(bytes32)
-    vault: indexed(bytes32)
-    price: uint256
-    epoch: uint256
-
-event EscrowSpent:
-    amount: uint256
-
 SUPPLY_MAX: constant(uint256) = 2**63 - 1
 CAPACITY_MAX: constant(uint256) = 2**36
 EPOCHS_MAX: constant(uint256) = 2**32
-GIB: constant(uint256) = 2**30
 
 network: public(immutable(address))
 token: public(immutable(IERC20))
@@ -113,8 +68,6 @@ DEVELOPMENT: immutable(bool)
 
 # Locked in deals and not certified as spent.
 escrowed: public(uint256)
-# Who holds or is paid in the deal that this transaction opens.
-_seen: transient(HashMap[bytes32, HashMap[bytes32, bool]])
 
 
 @deploy
@@ -155,7 +108,7 @@ def open(
     epoch: uint256 = calendar._epoch()
     self._check_terms(capacity, end_epoch, epoch)
     holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX] = quotes._holders(offers)
-    each: uint256 = self._price_of_epoch(holders, capacity)
+    each: uint256 = quotes._price_of_epoch(holders, capacity)
     escrow: uint256 = each * (end_epoch - epoch)
     assert escrow <= SUPPLY_MAX, "balance too low"
 
@@ -176,7 +129,7 @@ def open(
     )
     deal_rows._holders[deal] = keccak256(abi_encode(holders))
     self.escrowed += escrow
-    log DealOpened(
+    log deal_events.DealOpened(
         deal=deal,
         owner=msg.sender,
         nonce=nonce,
@@ -190,7 +143,7 @@ def open(
     )
     parties: DynArray[quotes.Party, quotes.HOLDERS_MAX] = extcall registry.commit(holders, capacity)
     quotes._check(deal, capacity, end_epoch, epoch, offers, parties)
-    self._check_distinct(deal, holders, parties)
+    quotes._check_distinct(deal, holders, parties, not DEVELOPMENT)
     self._take(escrow)
 
 
@@ -206,7 +159,7 @@ def fund(deal: bytes32, amount: uint256):
     assert terms.escrow <= SUPPLY_MAX, "balance too low"
     deal_rows._put_terms(deal, terms)
     self.escrowed += amount
-    log DealFunded(deal=deal, account=msg.sender, amount=amount)
+    log deal_events.DealFunded(deal=deal, account=msg.sender, amount=amount)
     self._take(amount)
 
 
@@ -232,8 +185,8 @@ def extend(
     holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX] = quotes._holders(offers)
     self._require_holders(deal, holders)
 
-    each: uint256 = self._price_of_epoch(holders, capacity)
-    before: uint256 = self._price_of_epoch(holders, old.capacity)
+    each: uint256 = quotes._price_of_epoch(holders, capacity)
+    before: uint256 = quotes._price_of_epoch(holders, old.capacity)
     growth: uint256 = each * (end_epoch - epoch) - before * (old.end_epoch - epoch)
     # What was funded before counts: the escrow of the whole life is always enough.
     life: uint256 = each * (end_epoch - owner.opened_epoch)
@@ -251,7 +204,7 @@ def extend(
         ),
     )
     self.escrowed += amount
-    log DealExtended(
+    log deal_events.DealExtended(
         deal=deal, capacity=capacity, end_epoch=end_epoch, amount=amount
     )
     added: uint256 = capacity - old.capacity
@@ -271,7 +224,7 @@ def close(deal: bytes32):
     terms: deal_rows.Terms = self._running(deal, epoch)
     terms.closed_epoch = epoch
     deal_rows._put_terms(deal, terms)
-    log DealClosed(
+    log deal_events.DealClosed(
         deal=deal, closed_epoch=epoch, last_epoch=self._last_epoch(terms)
     )
 
@@ -307,7 +260,7 @@ def refund(
     owner.refunded = True
     deal_rows._put_terms(deal, terms)
     deal_rows._put_owner(deal, owner)
-    log DealRefunded(deal=deal, owner=owner.account, amount=amount, spent=spent)
+    log deal_events.DealRefunded(deal=deal, owner=owner.account, amount=amount, spent=spent)
     extcall registry.release(holders, terms.capacity, last)
     assert extcall token.transfer(owner.account, amount), "token refused"
 
@@ -348,7 +301,7 @@ def replace(
     changed: DynArray[quotes.Holder, quotes.HOLDERS_MAX] = holders
     changed[index].vault = vault
     deal_rows._holders[deal] = keccak256(abi_encode(changed))
-    log HolderReplaced(
+    log deal_events.HolderReplaced(
         deal=deal,
         index=index,
         lost=lost,
@@ -370,7 +323,7 @@ def spend(amount: uint256):
     assert msg.sender == settlement.address, "only settlement"
     assert amount <= self.escrowed, "above the escrow"
     self.escrowed -= amount
-    log EscrowSpent(amount=amount)
+    log deal_events.EscrowSpent(amount=amount)
     assert extcall token.transfer(msg.sender, amount), "token refused"
 
 
@@ -406,43 +359,9 @@ def _check_terms(capacity: uint256, end_epoch: uint256, epoch: uint256):
 
 
 @internal
-def _check_distinct(
-    deal: bytes32,
-    holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX],
-    parties: DynArray[quotes.Party, quotes.HOLDERS_MAX],
-):
-    """
-    No vault twice, and, outside development networks, no payout account twice.
-    """
-    i: uint256 = 0
-    for holder: quotes.Holder in holders:
-        assert not self._seen[deal][holder.vault], "vault twice"
-        self._seen[deal][holder.vault] = True
-        if not DEVELOPMENT:
-            payout: bytes32 = convert(parties[i].payout, bytes32)
-            assert not self._seen[deal][payout], "payout twice"
-            self._seen[deal][payout] = True
-        i += 1
-
-
-@internal
 @view
 def _require_holders(deal: bytes32, holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX]):
     assert keccak256(abi_encode(holders)) == deal_rows._holders[deal], "not the holders"
-
-
-@internal
-@pure
-def _price_of_epoch(
-    holders: DynArray[quotes.Holder, quotes.HOLDERS_MAX], capacity: uint256
-) -> uint256:
-    """
-    What the whole capacity costs for an epoch, rounded up for each holder.
-    """
-    total: uint256 = 0
-    for holder: quotes.Holder in holders:
-        total += (capacity * convert(holder.price, uint256) + GIB - 1) // GIB
-    return total
 
 
 @internal

@@ -14,6 +14,7 @@ import bls
 import calendar
 import quotes
 import roster
+import vault_events
 import vault_rows
 
 initializes: calendar
@@ -50,43 +51,6 @@ struct Vault:
     left_epoch: uint256
     free_epoch: uint256
     claimed: uint256
-
-event Registered:
-    vault: indexed(bytes32)
-    account: indexed(address)
-    number: uint256
-    identity_key: bytes32
-    bls_key: Bytes[48]
-    possession: Bytes[96]
-    payout: address
-    consent: Bytes[64]
-    joined_epoch: uint256
-
-event Staked:
-    vault: indexed(bytes32)
-    amount: uint256
-
-event Unbonded:
-    vault: indexed(bytes32)
-    left_epoch: uint256
-
-event Withdrawn:
-    vault: indexed(bytes32)
-    amount: uint256
-
-event VaultEjected:
-    vault: indexed(bytes32)
-    slashed: uint256
-    left_epoch: uint256
-
-event Claimed:
-    vault: indexed(bytes32)
-    payout: indexed(address)
-    amount: uint256
-
-event Committed:
-    vault: indexed(bytes32)
-    committed_bytes: uint256
 
 SUPPLY_MAX: constant(uint256) = 2**63 - 1
 GIB: constant(uint256) = 2**30
@@ -187,7 +151,7 @@ def register(
     )
     vault_rows._put_payment(vault, vault_rows.Payment(payout=payout, claimed=0, number=number))
     vault_rows._put_stake(vault, vault_rows.Stake(grains=stake, committed_bytes=0, free_epoch=0))
-    log Registered(
+    log vault_events.Registered(
         vault=vault,
         account=msg.sender,
         number=number,
@@ -198,7 +162,7 @@ def register(
         consent=consent,
         joined_epoch=epoch,
     )
-    log Staked(vault=vault, amount=stake)
+    log vault_events.Staked(vault=vault, amount=stake)
     extcall certificates.enroll(number, msg.sender, bls_key, possession)
     self._take(msg.sender, stake)
 
@@ -215,7 +179,7 @@ def add_stake(vault: bytes32, amount: uint256):
     stake: vault_rows.Stake = vault_rows._stake(vault)
     stake.grains += amount
     vault_rows._put_stake(vault, stake)
-    log Staked(vault=vault, amount=amount)
+    log vault_events.Staked(vault=vault, amount=amount)
     self._take(msg.sender, amount)
 
 
@@ -232,7 +196,7 @@ def unbond(vault: bytes32):
     standing.left_epoch = epoch
     vault_rows._put_standing(vault, standing)
     roster._leave(vault_rows._payment(vault).number, epoch)
-    log Unbonded(vault=vault, left_epoch=epoch)
+    log vault_events.Unbonded(vault=vault, left_epoch=epoch)
 
 
 @external
@@ -258,7 +222,7 @@ def withdraw(vault: bytes32):
     if standing.listing == vault_rows.Listing.UNBONDING:
         standing.listing = vault_rows.Listing.WITHDRAWN
         vault_rows._put_standing(vault, standing)
-    log Withdrawn(vault=vault, amount=amount)
+    log vault_events.Withdrawn(vault=vault, amount=amount)
     assert extcall token.transfer(msg.sender, amount), "token refused"
 
 
@@ -352,7 +316,7 @@ def take_claim(vault: bytes32, total: uint256) -> vault_rows.Payment:
     due: uint256 = total - payment.claimed
     payment.claimed = total
     vault_rows._put_payment(vault, payment)
-    log Claimed(vault=vault, payout=payment.payout, amount=due)
+    log vault_events.Claimed(vault=vault, payout=payment.payout, amount=due)
     return vault_rows.Payment(payout=payment.payout, claimed=due, number=payment.number)
 
 
@@ -377,7 +341,7 @@ def eject(vault: bytes32, slashed: uint256) -> uint256:
         roster._leave(vault_rows._payment(vault).number, standing.left_epoch)
     standing.listing = vault_rows.Listing.EJECTED
     vault_rows._put_standing(vault, standing)
-    log VaultEjected(vault=vault, slashed=amount, left_epoch=standing.left_epoch)
+    log vault_events.VaultEjected(vault=vault, slashed=amount, left_epoch=standing.left_epoch)
     return amount
 
 
@@ -461,7 +425,7 @@ def _commit(vault: bytes32, added: uint256) -> address:
     stake.committed_bytes += added
     assert stake.committed_bytes <= self._covered(stake.grains), "stake too low"
     vault_rows._put_stake(vault, stake)
-    log Committed(vault=vault, committed_bytes=stake.committed_bytes)
+    log vault_events.Committed(vault=vault, committed_bytes=stake.committed_bytes)
     return standing.account
 
 
@@ -474,7 +438,7 @@ def _release(vault: bytes32, removed: uint256, epoch: uint256):
     stake.committed_bytes -= removed
     stake.free_epoch = max(stake.free_epoch, epoch)
     vault_rows._put_stake(vault, stake)
-    log Committed(vault=vault, committed_bytes=stake.committed_bytes)
+    log vault_events.Committed(vault=vault, committed_bytes=stake.committed_bytes)
 
 
 @internal

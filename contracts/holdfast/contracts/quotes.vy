@@ -1,7 +1,8 @@
 # pragma version 0.4.3
 # @license Apache-2.0
 """
-@title  Quotes: what vaults signed before a deal names them as holders
+@title  Quotes: what vaults signed before a deal names them as holders, and the holders
+        that follow from them
 @notice A quote is signed by its vault's account (EIP-712), in the network's domain.
 """
 
@@ -22,6 +23,7 @@ struct Quote:
     s: bytes32
 
 HOLDERS_MAX: constant(uint256) = 255
+GIB: constant(uint256) = 2**30
 PRICE_MAX: constant(uint256) = 2**63 - 1
 S_MAX: constant(uint256) = (
     57896044618658097711785492504343953926418782139537452191302581570759080747168
@@ -34,6 +36,9 @@ QUOTE_TYPE: constant(bytes32) = keccak256(
 )
 
 DOMAIN: immutable(bytes32)
+
+# Who holds or is paid in the deal that this transaction opens.
+_seen: transient(HashMap[bytes32, HashMap[bytes32, bool]])
 
 
 @deploy
@@ -91,3 +96,38 @@ def _check(
         assert signer != empty(address), "quote not signed"
         assert signer == parties[i].account, "quote not signed"
         i += 1
+
+
+@internal
+def _check_distinct(
+    deal: bytes32,
+    holders: DynArray[Holder, HOLDERS_MAX],
+    parties: DynArray[Party, HOLDERS_MAX],
+    payouts: bool,
+):
+    """
+    No vault twice, and, if `payouts` says so, no payout account twice.
+    """
+    i: uint256 = 0
+    for holder: Holder in holders:
+        assert not self._seen[deal][holder.vault], "vault twice"
+        self._seen[deal][holder.vault] = True
+        if payouts:
+            payout: bytes32 = convert(parties[i].payout, bytes32)
+            assert not self._seen[deal][payout], "payout twice"
+            self._seen[deal][payout] = True
+        i += 1
+
+
+@internal
+@pure
+def _price_of_epoch(
+    holders: DynArray[Holder, HOLDERS_MAX], capacity: uint256
+) -> uint256:
+    """
+    What the whole capacity costs for an epoch, rounded up for each holder.
+    """
+    total: uint256 = 0
+    for holder: Holder in holders:
+        total += (capacity * convert(holder.price, uint256) + GIB - 1) // GIB
+    return total
