@@ -19,6 +19,7 @@ from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.pricing import earned
 from holdfast.protocol.units import Grains, VaultId
 from holdfast.vault.core import messages as m
+from holdfast.vault.core import misses
 from holdfast.vault.core.effects import Effect
 from holdfast.vault.core.events import AnswerChecked, Asked
 from holdfast.vault.core.sittings import Court
@@ -85,8 +86,14 @@ def two_acknowledgements() -> AbstractContextManager[Any]:
     return mock.patch.object(Watching, "_offered", gullible)
 
 
-def storms_unguarded() -> AbstractContextManager[Any]:
-    return mock.patch.object(court, "is_calm", return_value=True)
+@contextmanager
+def storms_unguarded() -> Iterator[None]:
+    """Take away both guards: neighbours that miss most blame nobody, courts neither."""
+    with (
+        mock.patch.object(misses, "OVERDUE_MIN", 1 << 30),
+        mock.patch.object(court, "is_calm", return_value=True),
+    ):
+        yield
 
 
 def courts_that_hear_nobody() -> AbstractContextManager[Any]:
