@@ -120,9 +120,11 @@ def begin_epoch(
 
 
 def send(chain: Chain, to: AccountId, data: bytes) -> None:
-    """Have an account of eth-tester call a contract."""
+    """Have an account of the chain's own call a contract, and wait until it did."""
     what = {"to": contract_text(to), "data": data, "gas": CALL_GAS}
-    chain.web3.eth.send_transaction({"from": chain.rich, **what})  # type: ignore[typeddict-item] # web3 takes bytes too
+    sent = chain.web3.eth.send_transaction({"from": chain.rich, **what})  # type: ignore[typeddict-item] # web3 takes bytes too
+    receipt = chain.web3.eth.wait_for_transaction_receipt(sent, poll_latency=0.01)
+    assert receipt["status"] == 1, receipt
 
 
 @cache
