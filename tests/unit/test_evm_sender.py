@@ -30,6 +30,7 @@ class FakeNode:
     sent: list[bytes] = field(default_factory=list)
     faults: list[Any] = field(default_factory=list)
     mined: dict[bytes, int] = field(default_factory=dict)
+    blind: int = 0
 
     async def gas_for(self, *_: Any) -> int:
         return 21_000
@@ -53,7 +54,8 @@ class FakeNode:
         self.sent.append(raw)
 
     async def receipt(self, name: bytes) -> Receipt | None:
-        if name not in self.mined:
+        self.blind -= 1
+        if name not in self.mined or self.blind >= 0:
             return None
         block = self.mined[name]
         return Receipt(name, block, bytes(32), 0, True, 100, 3, None)
@@ -126,6 +128,19 @@ def test_whose_number_went_to_another_is_told() -> None:
         node.used = 8
         with pytest.raises(LostNonceError):
             await ours.finish(pending)
+
+    asyncio.run(run())
+
+
+def test_a_receipt_that_comes_after_its_block_is_waited_for() -> None:
+    node = FakeNode()
+
+    async def run() -> None:
+        ours = sender(node)
+        pending = await ours.send(ONE)
+        node.used, node.blind = 8, 2
+        node.mined[pending.newest.hash] = 50
+        assert (await ours.finish(pending)).succeeded
 
     asyncio.run(run())
 

@@ -29,6 +29,7 @@ from holdfast.ledger.evm.wishes import Wish
 NONCE_TRIES: Final = 4
 BLOCK_SECONDS: Final = 60.0
 FINAL_SECONDS: Final = 3600
+LOST_LOOKS: Final = 5
 PAUSE_SECONDS: Final = 0.5
 # Long ago: a transaction in doubt is handed over again at once.
 DOUBTFUL: Final = float("-inf")
@@ -96,6 +97,7 @@ class Sender:
         Raises TransactionPendingError when that takes too long, LostNonceError.
         """
         deadline = self._clock() + self._final_seconds
+        lost = 0
         while True:
             receipt, seen = await self._look(pending)
             if receipt is not None and not final:
@@ -107,6 +109,10 @@ class Sender:
                     assert receipt is not None
                     self.spent += receipt.gas * receipt.price
                     return receipt
+                case Step.LOST if lost < LOST_LOOKS:
+                    # A node may show a block a moment before its receipts.
+                    lost += 1
+                    await asyncio.sleep(self._pause_seconds)
                 case Step.LOST:
                     self._next = None
                     raise LostNonceError
