@@ -1,6 +1,7 @@
 """Patterns as .gitignore has them, on absolute paths."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -90,6 +91,8 @@ lines = st.tuples(
     st.lists(parts, min_size=1, max_size=3).map("/".join),
     st.sampled_from(["", "/"]),
 ).map("".join)
+# Of `a/**/` git says that it fits `a/` itself, yet leaves nothing out because of it.
+lines = lines.filter(lambda line: not re.search(r"[^!/]/\*\*/$", line))
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is the judge")

@@ -1,17 +1,23 @@
 """Patterns of paths, as a .gitignore has them: what a backup or restore leaves out.
 
 A pattern that starts with a slash counts from the top of each path backed up, and
-also from the root of the file system. The last pattern that matches decides.
+also from the root of the file system, unless it begins with a wildcard. The last
+pattern that matches decides.
 """
 
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from pathspec import GitIgnoreSpec
 
 from holdfast.protocol.errors import HoldfastError
+
+DIRECTORIES_MAX: Final = 65_536
+_ANYTHING: Final = "."
+_ANY_DIRECTORY: Final = "(?P<ps_d>/)"
 
 
 class PatternError(HoldfastError):
@@ -32,23 +38,35 @@ class PathPatterns:
         self._places = [place for place, line in enumerate(said) if _rooted(line)]
         self._rooted = _compiled([said[place] for place in self._places])
         self._tops = sorted((_within(top) for top in tops), key=len)
+        self._directories: dict[str, bool] = {}
 
     def match(self, path: bytes, *, directory: bool) -> bool:
-        """Return whether the last pattern that matches this absolute path is no `!`.
+        """Return whether the last pattern that names this absolute path is no `!`.
 
-        A pattern of a directory also matches everything in it.
+        What is in a directory that matches, matches too, whatever else is said of it.
         """
-        named = os.fsdecode(path) + ("/" if directory else "")
+        return self._matches(os.fsdecode(path) + ("/" if directory else ""))
+
+    def _matches(self, named: str) -> bool:
         top = next((top for top in self._tops if named.startswith(top)), "/")
-        found = self._all.check_file(named[len(top) :] or named)
-        place, included = found.index, found.include
-        if self._places:
-            also = self._rooted.check_file(named[1:])
-            if also.index is not None:
-                other = self._places[also.index]
-                if place is None or other > place:
-                    included = also.include
-        return bool(included)
+        within = named[len(top) :]
+        above = within.rstrip("/").rpartition("/")[0]
+        if above and self._directory_matches(f"{top}{above}/"):
+            return True
+        place = _last_match(self._all, within or named)
+        if self._places and within:
+            also = _last_match(self._rooted, named[1:], len(top) - 1)
+            if also is not None:
+                place = max(self._places[also], -1 if place is None else place)
+        return place is not None and bool(self._all.patterns[place].include)
+
+    def _directory_matches(self, named: str) -> bool:
+        known = self._directories.get(named)
+        if known is None:
+            if len(self._directories) >= DIRECTORIES_MAX:
+                self._directories.clear()
+            known = self._directories[named] = self._matches(named)
+        return known
 
 
 def read_patterns(path: Path) -> list[str]:
@@ -79,12 +97,46 @@ def _compiled(lines: Sequence[str]) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(lines, backend="simple")
 
 
+def _last_match(spec: GitIgnoreSpec, path: str, top: int = 0) -> int | None:
+    """Return which pattern is the last that names this very path.
+
+    The first `top` characters are a PATH that was asked for: what a pattern says of
+    folders above it, or of everything in them, was not meant for it.
+    """
+    for place in reversed(range(len(spec.patterns))):
+        found = spec.patterns[place].match_file(path)
+        meant = found is not None and found.match.end() >= top
+        if found is not None and meant and _is_whole(found.match, path):
+            return place
+    return None
+
+
+def _is_whole(match: re.Match[str], path: str) -> bool:
+    """Tell whether the path itself is named, and not only a directory above it.
+
+    The library's expressions are for the front of a path: `.` is anything, one with a
+    mark ends where what it names does, one without ends before whatever is inside.
+    """
+    expression = match.re.pattern
+    if expression == _ANYTHING:
+        return True
+    if expression == _ANY_DIRECTORY:
+        return path.endswith("/")
+    marked = "ps_d" in match.re.groupindex
+    return match.end() == len(path) if marked else match.end() < len(path)
+
+
 def _says_something(line: str) -> bool:
     return bool(line.strip()) and not line.startswith("#")
 
 
 def _rooted(line: str) -> bool:
-    return line.removeprefix("!").startswith("/")
+    """Tell whether a pattern may be meant from the root of the file system.
+
+    One that begins with a wildcard, such as `/*/`, is not: it would name everything.
+    """
+    first = line.removeprefix("!").removeprefix("/").partition("/")[0]
+    return line.removeprefix("!").startswith("/") and not set("*?[") & set(first)
 
 
 def _within(top: bytes) -> str:
