@@ -243,6 +243,13 @@ class _Calls(vault_pb2_grpc.VaultServicer):
             reply.pending_receipt = RECEIPT.encode(held.newest[1])
         return reply
 
+    async def Scrub(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "owners do not scrub")
+        yield vault_pb2.ScrubReply()
+
+    async def ShowMalformed(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "owners show no proofs")
+
     async def Manifest(self, request: Any, context: Any) -> Any:  # noqa: N802
         _, held = await self._vault.authorised(request.grant, {Purpose.READ}, context)
         manifest = held.manifests.get(Digest(request.head))

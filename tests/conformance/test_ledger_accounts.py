@@ -14,8 +14,8 @@ from holdfast.ledger.errors import (
 )
 from holdfast.protocol.units import GRAINS_PER_HOLD, SUPPLY_MAX, AccountId
 from ledger_stage import (
-    HOURLY,
     GENESIS_SECONDS,
+    HOURLY,
     STRICT,
     Stage,
     account_key,

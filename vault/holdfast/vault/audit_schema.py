@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 SCHEMA: Final = """
 CREATE TABLE entries (root BLOB PRIMARY KEY, entries BLOB NOT NULL, heads BLOB)

@@ -50,6 +50,8 @@ class ProofStore:
         self._ledger = ledger
         self._proofs: dict[Counted, Proof] = {}
         self._entries: dict[Digest, Entries] = {}
+        self.changes = 0
+        """How often something was added: who looked at all need not look again."""
         for item in restored.collected:
             self._add(item.certificate, item.entries, item.seconds)
         for certificate in restored.certificates:
@@ -114,6 +116,7 @@ class ProofStore:
         shared = self._entries.setdefault(root, entries)
         proof = Proof(certificate, shared, now)
         self._proofs.setdefault(proof.name, proof)
+        self.changes += 1
 
     def _check(self, certificate: StorageCertificate, entries: Entries | None) -> None:
         value = certificate.checkpoint.value

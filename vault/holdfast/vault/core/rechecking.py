@@ -46,6 +46,7 @@ class Rechecking:
         self._proofs = proofs
         self._accuser = accuser
         self._period = -1
+        self._changes = -1
         self._found: dict[Counted, Found] = {}
         self._hearings: dict[tuple[VaultId, int], tuple[Counted, Hearing]] = {}
 
@@ -55,10 +56,13 @@ class Rechecking:
         period = params.period_of(self._me.epoch_at(now))
         if period > self._period:
             self._period, self._found, self._hearings = period, {}, {}
+            self._changes = -1
         if self._me.id not in self._me.ledger.committee(period):
             return []
-        for proof in self._proofs.between(*self._epochs()):
-            self._take(proof)
+        if self._changes != self._proofs.changes:
+            self._changes = self._proofs.changes
+            for proof in self._proofs.between(*self._epochs()):
+                self._take(proof)
         effects: list[Effect] = []
         for place, (name, hearing) in list(self._hearings.items()):
             effects += self._ask(place, hearing)
@@ -139,6 +143,8 @@ class Rechecking:
             self._found[name] = Found.RIGHT  # we judged it ourselves
         elif len(self._hearings) < OPEN_MAX:
             self._hearings[place] = (name, Hearing([name.vault, *voters] * TRIES))
+        else:
+            self._changes = -1  # look again when there is room
 
     def _settle(self, place: tuple[VaultId, int], name: Counted, found: Found) -> None:
         self._found[name] = found
