@@ -23,10 +23,11 @@ as() {  # NUMBER COMMAND...: with the data and the address of that container
 
 port=$("$python" -c 'import random; print(random.randrange(20000, 30000, 10))')
 [ "$(id -u)" != 0 ] || { echo "the image runs as root" >&2; exit 1; }
-as 0 "$python" /opt/holdfast/entry.py ledger &
-servers+=($!)
-for number in 1 2 3; do
-  as "$number" "$python" /opt/holdfast/entry.py vault &
+for number in 0 1 2 3; do
+  mkdir -p "$work/$number"
+  role=$([ "$number" = 0 ] && echo ledger || echo vault)
+  HOLDFAST_DATA=$work/$number HOLDFAST_ADDRESS=127.0.0.1:$((port + number)) \
+    "$python" /opt/holdfast/entry.py "$role" &
   servers+=($!)
 done
 for number in 0 1 2 3; do
