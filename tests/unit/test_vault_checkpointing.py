@@ -276,10 +276,30 @@ def test_the_last_chance_ends_as_soon_as_no_majority_can_have_acknowledged(
     assert not machine.may_still_stand(EPOCH, now)
 
 
-def test_stand_ins_are_asked_when_half_of_the_time_brought_no_majority(
+def refuse(machine: Checkpointing, parties: Parties, effects: list[fx.Effect]) -> None:
+    """Let a quarter of the group refuse for good, early on."""
+    asked, now = dict(offers(effects)), parties.at(EPOCH - 1, 0.8)
+    for peer in list(asked)[:2]:
+        machine.refused(now, peer, asked[peer], Refusal.DENIED, "no")
+
+
+def test_neighbours_that_are_only_slow_are_waited_for(
     parties: Parties, fake: FakeDeal
 ) -> None:
-    machine, _ = offering(parties, fake)
+    machine, effects = offering(parties, fake)
+    now = parties.at(EPOCH - 1, 0.88)
+    group = set(parties.ledger.group(parties.me.id, EPOCH))
+    assert set(dict(offers(machine.step(now)))) <= group
+    asked = dict(offers(effects))
+    late = machine.refused(now, *next(iter(asked.items())), Refusal.DENIED, "no")
+    assert not list(offers(late))
+
+
+def test_stand_ins_are_asked_when_refusals_leave_no_majority_for_half_of_the_time(
+    parties: Parties, fake: FakeDeal
+) -> None:
+    machine, effects = offering(parties, fake)
+    refuse(machine, parties, effects)
     ledger, me = parties.ledger, parties.me.id
     drawn = ledger.stand_ins(me, EPOCH, for_answer=False)
     others = set(drawn) - set(ledger.group(me, EPOCH))
@@ -294,7 +314,8 @@ def test_a_majority_of_the_stand_ins_is_as_good_as_one_of_the_group() -> None:
     # Twenty vaults: eight neighbours, and sixteen stand-ins beyond most of them.
     parties = Parties(20)
     parties.reach(EPOCH - 1)
-    machine, _ = offering(parties, parties.deal(1, [0, 1, 2, 3]))
+    machine, effects = offering(parties, parties.deal(1, [0, 1, 2, 3]))
+    refuse(machine, parties, effects)
     ledger, me = parties.ledger, parties.me.id
     group = ledger.group(me, EPOCH)
     drawn = ledger.stand_ins(me, EPOCH, for_answer=False)

@@ -179,8 +179,9 @@ class Answering:
         if kind is None or kind.passing:
             self._outbox.fail(peer, now)
             return self._wake()
+        self._tally.refuse(peer)
         self._outbox.settle(peer)
-        return []
+        return [] if now < self._stand_ins_from() else self._submit(now)
 
     def _begin(self, now: float) -> list[Effect]:
         beacon = self._me.ledger.beacon(self._epoch)
@@ -231,10 +232,10 @@ class Answering:
         return stand_in_start(params, self._deadline, params.epoch_seconds / 2)
 
     def _ask_stand_ins(self, now: float) -> None:
-        """Turn to the committee when half of the time brought no majority."""
+        """Turn to the committee when refusals left us without a majority for long."""
         if self._stage is not Stage.COLLECTING or now < self._stand_ins_from():
             return
-        if self._tally.stand_ins:
+        if self._tally.stand_ins or not self._tally.is_refused:
             return
         drawn = self._me.ledger.stand_ins(self._me.id, self._epoch, for_answer=True)
         for peer in self._tally.admit(drawn):

@@ -176,8 +176,10 @@ class Checkpointing:
         if kind is None or kind.passing:
             self._outbox.fail(peer, now)
             return self._wake()
+        self._tally.refuse(peer)
         self._outbox.settle(peer)
-        return [_log("a neighbour refused our checkpoint", peer, reason=reason)]
+        told = _log("a neighbour refused our checkpoint", peer, reason=reason)
+        return [told, *([] if now < self._stand_ins_from() else self._offer(now))]
 
     def offer_for(self, peer: VaultId) -> OfferCheckpoint:
         """Return the offer with what changed since this neighbour's base."""
@@ -259,10 +261,10 @@ class Checkpointing:
         return stand_in_start(params, ends, params.epoch_seconds / 4)
 
     def _ask_stand_ins(self, now: float) -> None:
-        """Turn to the committee when half of the time brought no majority."""
+        """Turn to the committee when refusals left us without a majority for long."""
         if self._stage is not Stage.OFFERING or now < self._stand_ins_from():
             return
-        if self._tally.stand_ins:
+        if self._tally.stand_ins or not self._tally.is_refused:
             return
         drawn = self._me.ledger.stand_ins(self._me.id, self._epoch, for_answer=False)
         for peer in self._tally.admit(drawn):

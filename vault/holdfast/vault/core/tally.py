@@ -14,6 +14,7 @@ class Tally:
         self.group = tuple(group)
         self.stand_ins: tuple[VaultId, ...] = ()
         self._signed: dict[VaultId, bytes] = {}
+        self._refusers: set[VaultId] = set()
 
     def __len__(self) -> int:
         return len(self._signed)
@@ -26,6 +27,18 @@ class Tally:
     def knows(self, vault: VaultId) -> bool:
         """Return whether a vault's signature counts."""
         return vault in self.group or vault in self.stand_ins
+
+    def refuse(self, vault: VaultId) -> None:
+        """Note that a vault will not sign."""
+        self._refusers.add(vault)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a quarter of the group will not sign, so that others must be asked.
+
+        Who is only slow has too much to do: asking others as well would make it worse.
+        """
+        return 4 * len(self._refusers & set(self.group)) >= len(self.group)
 
     def add(self, vault: VaultId, signature: bytes) -> None:
         """Count a signature."""
