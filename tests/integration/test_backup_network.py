@@ -30,7 +30,7 @@ VAULTS = 9
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
     made = LocalNetwork(tmp_path_factory.mktemp("network") / "n", tied=True)
-    asyncio.run(made.up(VAULTS, epoch_seconds=3))
+    asyncio.run(made.up(VAULTS, epoch_seconds=5))
     yield made
     made.down()
 
