@@ -1,4 +1,4 @@
-.PHONY: demo test check anvil bench simulate wire venv clean
+.PHONY: demo test test-long check anvil bench simulate wire venv clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,6 +8,10 @@ demo: venv
 
 test: venv anvil
 	$(BIN)/pytest
+
+# What the default run leaves out because it takes minutes.
+test-long: venv anvil
+	$(BIN)/pytest -m long
 
 check: venv anvil
 	$(BIN)/ruff format --check .
