@@ -12,16 +12,25 @@ from holdfast.client.core.key_slots import WEAKEST
 from holdfast.client.local_network import LocalNetwork
 from holdfast.client.profile import Profile
 from holdfast_shell import PASSPHRASE, Shell
+from network_takers import wait_for_takers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what starts a network of its own come first: two at once starve a machine."""
+    """Let networks of their own come first and what stops vaults last.
+
+    Two networks at once starve a machine; vaults that were away are not trusted soon.
+    """
     here = Path(__file__).parent
     places = [place for place, item in enumerate(items) if here in item.path.parents]
     ours = [items[place] for place in places]
-    ours.sort(key=lambda item: "network" in getattr(item, "fixturenames", ()))
+    ours.sort(key=_turn)
     for place, item in zip(places, ours, strict=True):
         items[place] = item
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool]:
+    shared = "network" in getattr(item, "fixturenames", ())
+    return shared, item.path.stem == "test_outages"
 
 
 @pytest.fixture(scope="package")
@@ -49,8 +58,9 @@ def newcomer(tmp_path: Path, network: LocalNetwork) -> Shell:
 
 
 @pytest.fixture
-def owner(newcomer: Shell) -> Shell:
-    """Somebody who has a profile and tokens."""
+def owner(newcomer: Shell, network: LocalNetwork) -> Shell:
+    """Somebody who has a profile and tokens, where a deal finds its holders."""
+    wait_for_takers(network)
 
     async def take() -> None:
         profile = Profile.load(newcomer.home)

@@ -1,4 +1,7 @@
-"""A real network: clients and vaults are killed at random moments of a backup."""
+"""A real network: clients and vaults are killed at random moments of a backup.
+
+The tests that do the vaults lasting harm come last.
+"""
 
 import asyncio
 import json
@@ -20,11 +23,12 @@ from holdfast.ledger.directory import LedgerDirectory
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.ledger.verify import verify
 from holdfast.protocol.units import MIB
+from network_takers import wait_for_takers
 
 CHILD = Path(__file__).parent.parent / "backup_child.py"
 WEAK = Strength(1, 8 * MIB)
 KILLS = 8
-VAULTS = 9
+VAULTS = 12
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,11 @@ def files(top: Path, megabytes: int, seed: int) -> Path:
 
 def size_of(top: Path) -> int:
     return sum(path.stat().st_size for path in top.rglob("*") if path.is_file())
+
+
+@pytest.fixture(autouse=True)
+def takers(network: LocalNetwork) -> None:
+    wait_for_takers(network)
 
 
 async def faucet(home: Path) -> None:
@@ -145,108 +154,6 @@ def test_a_client_killed_again_and_again_gets_its_backup_done_once(
     asyncio.run(story())
 
 
-def test_vaults_killed_and_started_again_during_a_backup_lose_nothing(
-    tmp_path: Path, network: LocalNetwork
-) -> None:
-    async def story() -> None:
-        dice = random.Random(2)
-        source = files(tmp_path / "source", 40, seed=2)
-        home = tmp_path / "home"
-        phrase = profile(network, home)
-        await faucet(home)
-        process = await child(home, source)
-        names = [f"{number:02}" for number in range(1, VAULTS + 1)]
-        kills = {dice.randint(2, 20) for _ in range(4)}
-        heard = 0
-        while await hear(process) is not None:
-            heard += 1
-            if heard in kills:
-                name = dice.choice(names)
-                network.stop_vault(name, kill=True)
-                await network.start_vault(name)
-        assert await process.wait() == 0
-        await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
-
-    asyncio.run(story())
-
-
-def test_a_ledger_killed_during_a_backup_loses_and_charges_nothing(
-    tmp_path: Path, network: LocalNetwork
-) -> None:
-    async def story() -> None:
-        source = files(tmp_path / "source", 30, seed=6)
-        home = tmp_path / "home"
-        phrase = profile(network, home)
-        await faucet(home)
-        process = await child(home, source)
-        heard = 0
-        while await hear(process) is not None:
-            if heard in {0, 5}:
-                network.programs.stop(LEDGER, kill=True)
-                network.programs.start(LEDGER)
-            heard += 1
-        # A client that found no ledger may have given up; the next one goes on.
-        await process.wait()
-        await network.up()
-        await backup_to_the_end(home, source)
-        await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
-        report = verify(LedgerDirectory(network.layout.ledger).journal)
-        assert report.sound, report.problems
-
-    asyncio.run(story())
-
-
-def test_with_n_minus_k_holders_dead_a_new_machine_restores_everything(
-    tmp_path: Path, network: LocalNetwork
-) -> None:
-    async def story() -> None:
-        source = files(tmp_path / "source", 10, seed=3)
-        home = tmp_path / "home"
-        phrase = profile(network, home)
-        await faucet(home)
-        await backup_to_the_end(home, source)
-        loaded = Profile.load(home)
-        async with await AsyncClient.connect(loaded, loaded.unlock("pass")) as client:
-            (deal,) = await client.deals()
-        killed = [holder.vault.hex() for holder in deal.deal.holders[:4]]
-        for vault in killed:
-            network.stop_vault(vault, kill=True)
-        try:
-            await check(
-                network, tmp_path / "other", phrase, source, tmp_path / "target"
-            )
-        finally:
-            for vault in killed:
-                await network.start_vault(vault)
-
-    asyncio.run(story())
-
-
-def test_altered_shards_are_noticed_and_others_used(
-    tmp_path: Path, network: LocalNetwork
-) -> None:
-    async def story() -> None:
-        source = files(tmp_path / "source", 10, seed=4)
-        home = tmp_path / "home"
-        phrase = profile(network, home)
-        await faucet(home)
-        await backup_to_the_end(home, source)
-        loaded = Profile.load(home)
-        async with await AsyncClient.connect(loaded, loaded.unlock("pass")) as client:
-            (deal,) = await client.deals()
-        for holder in deal.deal.holders[:4]:
-            vault = network.found(holder.vault.hex())
-            directory = network.layout.numbered(vault.number) / "shards"
-            for path in directory.rglob("*"):
-                if path.is_file():
-                    data = bytearray(path.read_bytes())
-                    data[len(data) // 2] ^= 1
-                    path.write_bytes(data)
-        await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
-
-    asyncio.run(story())
-
-
 def test_what_a_closed_deal_did_not_spend_flows_back(
     tmp_path: Path, network: LocalNetwork
 ) -> None:
@@ -277,3 +184,105 @@ def test_what_a_closed_deal_did_not_spend_flows_back(
         await ledger.close()
 
     asyncio.run(asyncio.wait_for(story(), 300))
+
+
+def test_a_ledger_killed_during_a_backup_loses_and_charges_nothing(
+    tmp_path: Path, network: LocalNetwork
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", 30, seed=6)
+        home = tmp_path / "home"
+        phrase = profile(network, home)
+        await faucet(home)
+        process = await child(home, source)
+        heard = 0
+        while await hear(process) is not None:
+            if heard in {0, 5}:
+                network.programs.stop(LEDGER, kill=True)
+                network.programs.start(LEDGER)
+            heard += 1
+        # A client that found no ledger may have given up; the next one goes on.
+        await process.wait()
+        await network.up()
+        await backup_to_the_end(home, source)
+        await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
+        report = verify(LedgerDirectory(network.layout.ledger).journal)
+        assert report.sound, report.problems
+
+    asyncio.run(story())
+
+
+def test_vaults_killed_and_started_again_during_a_backup_lose_nothing(
+    tmp_path: Path, network: LocalNetwork
+) -> None:
+    async def story() -> None:
+        dice = random.Random(2)
+        source = files(tmp_path / "source", 40, seed=2)
+        home = tmp_path / "home"
+        phrase = profile(network, home)
+        await faucet(home)
+        process = await child(home, source)
+        names = [f"{number:02}" for number in range(1, VAULTS + 1)]
+        kills = {dice.randint(2, 20) for _ in range(4)}
+        heard = 0
+        while await hear(process) is not None:
+            heard += 1
+            if heard in kills:
+                name = dice.choice(names)
+                network.stop_vault(name, kill=True)
+                await network.start_vault(name)
+        assert await process.wait() == 0
+        await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
+
+    asyncio.run(story())
+
+
+def test_altered_shards_are_noticed_and_others_used(
+    tmp_path: Path, network: LocalNetwork
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", 10, seed=4)
+        home = tmp_path / "home"
+        phrase = profile(network, home)
+        await faucet(home)
+        await backup_to_the_end(home, source)
+        loaded = Profile.load(home)
+        async with await AsyncClient.connect(loaded, loaded.unlock("pass")) as client:
+            (deal,) = await client.deals()
+        for holder in deal.deal.holders[:4]:
+            vault = network.found(holder.vault.hex())
+            directory = network.layout.numbered(vault.number) / "shards"
+            for path in directory.rglob("*"):
+                if path.is_file():
+                    data = bytearray(path.read_bytes())
+                    data[len(data) // 2] ^= 1
+                    path.write_bytes(data)
+        await check(network, tmp_path / "other", phrase, source, tmp_path / "target")
+
+    asyncio.run(story())
+
+
+def test_with_n_minus_k_holders_dead_a_new_machine_restores_everything(
+    tmp_path: Path, network: LocalNetwork
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", 10, seed=3)
+        home = tmp_path / "home"
+        phrase = profile(network, home)
+        await faucet(home)
+        await backup_to_the_end(home, source)
+        loaded = Profile.load(home)
+        async with await AsyncClient.connect(loaded, loaded.unlock("pass")) as client:
+            (deal,) = await client.deals()
+        killed = [holder.vault.hex() for holder in deal.deal.holders[:4]]
+        for vault in killed:
+            network.stop_vault(vault, kill=True)
+        try:
+            await check(
+                network, tmp_path / "other", phrase, source, tmp_path / "target"
+            )
+        finally:
+            for vault in killed:
+                await network.start_vault(vault)
+
+    asyncio.run(story())
