@@ -50,6 +50,11 @@ ADVICE: Final = {
         ExitCode.WRONG_PASSPHRASE,
         "set HOLDFAST_PASSPHRASE, or name a file with --passphrase-file",
     ),
+    "SettingsError": Advice(
+        "settings",
+        ExitCode.USAGE,
+        "correct the file; `holdfast COMMAND --help` names what a command takes",
+    ),
     "PhraseError": Advice(
         "wrong_phrase",
         ExitCode.WRONG_PASSPHRASE,

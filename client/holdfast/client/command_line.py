@@ -6,84 +6,169 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from holdfast.client.invocation import Invocation
+from holdfast.client.settings_use import keys_of, value_of, variable_of, words_of
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class Context(click.Context):
+    """A command's context: what no flag and no variable says is in the settings."""
+
+    def lookup_default(self, name: str, call: bool = True) -> Any:  # noqa: ANN401 # click's signature
+        """Return what the settings say of a parameter, or None.
+
+        Groups ask nothing: options that choose the file may follow their names.
+        """
+        if isinstance(self.command, click.Group):
+            return None
+        asked = next((each for each in self.command.params if each.name == name), None)
+        if asked is None or not keys_of(asked):
+            return None
+        root = self.find_root().command
+        assert isinstance(root, click.Group)
+        settings = self.ensure_object(Invocation).settings_for(root)
+        return value_of(settings, words_of(self), asked)
 
 
 def _remember(
     name: str,
 ) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def callback(context: click.Context, _option: click.Parameter, value: Any) -> None:  # noqa: ANN401 # click's signature
-        invocation = context.ensure_object(Invocation)
+    def callback(context: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 # click's signature
+        source = context.get_parameter_source(option.name or "")
         # A flag may stand before or after the command's name; once given, it holds.
-        if value not in {None, False}:
-            setattr(invocation, name, value)
+        if source is not None and source is not ParameterSource.DEFAULT:
+            context.ensure_object(Invocation).remember(name, value, source)
 
     return callback
 
 
+def _shared(name: str, *words: str, **attributes: Any) -> click.Option:  # noqa: ANN401 # click's
+    option = SharedOption(
+        [*words, name], expose_value=False, callback=_remember(name), **attributes
+    )
+    option.envvar = variable_of((), option)
+    return option
+
+
+class SharedOption(click.Option):
+    """An option of all commands, which may stand anywhere on the command line."""
+
+
 def shared_options() -> list[click.Option]:
     """Return the options that may stand anywhere on the command line."""
+    path = click.Path(path_type=Path)
+    home = _shared(
+        "chosen_home",
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        is_eager=True,
+        help="Folder of the profile.  [env: HOLDFAST_HOME]",
+    )
+    home.envvar = None  # `default_home` reads it, for all who need no command line
     return [
-        click.Option(
-            ["--home"],
-            type=click.Path(path_type=Path, file_okay=False),
-            expose_value=False,
-            callback=_remember("chosen_home"),
-            help="Folder of the profile.  [env: HOLDFAST_HOME]",
+        home,
+        _shared(
+            "settings_profile",
+            "--profile",
+            metavar="NAME",
+            is_eager=True,
+            help="Use this profile of config.toml.",
         ),
-        click.Option(
-            ["--passphrase-file"],
-            type=click.Path(path_type=Path),
-            expose_value=False,
-            callback=_remember("passphrase_file"),
+        _shared(
+            "passphrase_file",
+            "--passphrase-file",
+            "--password-file",
+            type=path,
             help="Read the passphrase here.  [env: HOLDFAST_PASSPHRASE is the text]",
         ),
-        click.Option(
-            ["--json", "as_json"],
+        _shared(
+            "passphrase_command",
+            "--passphrase-command",
+            "--password-command",
+            metavar="COMMAND",
+            help="Run this, and take its first line as the passphrase.",
+        ),
+        _shared(
+            "limit_upload",
+            "--limit-upload",
+            type=click.IntRange(0),
+            metavar="KIB",
+            help="Send at most so many KiB a second; 0 is no limit.",
+        ),
+        _shared(
+            "limit_download",
+            "--limit-download",
+            type=click.IntRange(0),
+            metavar="KIB",
+            help="Fetch at most so many KiB a second; 0 is no limit.",
+        ),
+        _shared(
+            "as_json",
+            "--json",
             is_flag=True,
-            expose_value=False,
-            callback=_remember("as_json"),
             help="Print JSON: events as lines, the result last.",
         ),
-        click.Option(
-            ["--quiet", "-q"],
-            is_flag=True,
-            expose_value=False,
-            callback=_remember("quiet"),
-            help="Print errors only.",
-        ),
-        click.Option(
-            ["--verbose", "-v"],
-            is_flag=True,
-            expose_value=False,
-            callback=_remember("verbose"),
-            help="Print more.",
-        ),
+        _shared("quiet", "--quiet", "-q", is_flag=True, help="Print errors only."),
+        _shared("verbose", "--verbose", "-v", is_flag=True, help="Print more."),
     ]
 
 
-class Command(click.Command):
-    """A command with the shared options behind its own."""
+class _Framed(click.Command):
+    """What commands and groups have in common."""
+
+    context_class = Context
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 # click's signature
         kwargs.setdefault("context_settings", CONTEXT_SETTINGS)
         super().__init__(*args, **kwargs)
         self.params.extend(shared_options())
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return all parameters; every option has a variable in the environment."""
+        for parameter in self.params:
+            if isinstance(parameter, SharedOption):
+                continue
+            if isinstance(parameter, click.Option) and parameter.envvar is None:
+                parameter.envvar = variable_of(words_of(ctx), parameter)
+        return super().get_params(ctx)
 
-class Group(click.Group):
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the options: the command's own first, then those of all commands."""
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                is_shared = isinstance(parameter, SharedOption)
+                (shared if is_shared else own).append(record)
+        for title, records in (("Options", own), ("Options of all commands", shared)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class Command(_Framed):
+    """A command with the shared options behind its own."""
+
+
+class Group(_Framed, click.Group):
     """A group whose commands are `Command`s, with the shared options of its own."""
 
     command_class = Command
     group_class = type
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 # click's signature
-        kwargs.setdefault("context_settings", CONTEXT_SETTINGS)
-        super().__init__(*args, **kwargs)
-        self.params.extend(shared_options())
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 class LazyGroup(Group):
@@ -126,3 +211,16 @@ class LazyGroup(Group):
                 formatter.write_dl(
                     [(name.ljust(widest), text) for name, text in commands.items()]
                 )
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the commands, or options, that begin so; imports none of them."""
+        if incomplete and not incomplete[0].isalnum():
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=text)
+            for section in self.sections.values()
+            for name, text in section.items()
+            if name.startswith(incomplete)
+        ]

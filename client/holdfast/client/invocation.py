@@ -1,31 +1,24 @@
 """What one run of the command line knows: options of every command, and output."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from holdfast.client import wording
+from holdfast.client import passphrases, wording
 from holdfast.client.home import default_home
 from holdfast.client.output import Output
-from holdfast.protocol.errors import HoldfastError
 
 if TYPE_CHECKING:  # the SDK imports grpc, numpy and more; `--help` does without
+    from holdfast.client.core.settings import Settings
     from holdfast.client.profile import Profile
     from holdfast.client.session import Client
-
-VARIABLE = "HOLDFAST_PASSPHRASE"
-NEW_VARIABLE = "HOLDFAST_NEW_PASSPHRASE"
-
-
-class PassphraseUnreadableError(HoldfastError):
-    """There is no way to ask for the passphrase, or it cannot be read."""
 
 
 @dataclass
@@ -37,7 +30,34 @@ class Invocation:
     quiet: bool = False
     verbose: bool = False
     passphrase_file: Path | None = None
+    passphrase_command: str | None = None
+    settings_profile: str | None = None
+    limit_upload: int = 0
+    limit_download: int = 0
     kept: str = ""
+    sources: dict[str, ParameterSource] = field(default_factory=dict)
+    _settings: "tuple[tuple[Path, str | None], Settings] | None" = None
+
+    def remember(self, name: str, value: object, source: ParameterSource) -> None:
+        """Keep a shared option, unless it was said before in a stronger way."""
+        if source <= self.sources.get(name, source):
+            self.sources[name] = source
+            setattr(self, name, value)
+
+    def settings_for(self, program: click.Group) -> "Settings":
+        """Return what `config.toml` in the home folder says, all of it known.
+
+        Raises SettingsError.
+        """
+        key = (self.home, self.settings_profile)
+        if self._settings is None or self._settings[0] != key:
+            from holdfast.client.settings_file import load_settings  # noqa: PLC0415
+            from holdfast.client.settings_use import check_settings  # noqa: PLC0415
+
+            settings = load_settings(*key)
+            check_settings(settings, program)
+            self._settings = (key, settings)
+        return self._settings[1]
 
     @property
     def home(self) -> Path:
@@ -85,55 +105,34 @@ class Invocation:
         return wording.read_span(duration, params.epoch_seconds)
 
     def passphrase(self, *, new: bool = False) -> str:
-        """Return the passphrase: from --passphrase-file, the environment or a prompt.
+        """Return the passphrase: from a file, a command, the environment or a prompt.
 
-        A new one is asked for twice. Raises PassphraseUnreadableError.
+        Flags go before the environment, that before settings. A new one is asked for
+        twice. Raises PassphraseUnreadableError.
         """
-        if self.passphrase_file is not None:
-            return _first_line(self.passphrase_file)
-        if VARIABLE in os.environ:
-            return os.environ[VARIABLE]
-        if not sys.stdin.isatty():
-            raise PassphraseUnreadableError(
-                "a passphrase is needed and there is no terminal to ask for it"
-            )
-        prompt = "New passphrase" if new else "Passphrase"
-        answer: str = click.prompt(
-            prompt, hide_input=True, confirmation_prompt=new, err=True
-        )
-        return answer
+        return passphrases.wanted(self._passphrase_ways(), new=new)
+
+    def _passphrase_ways(self) -> list[passphrases.Way]:
+        """Return how the passphrase may be read, the strongest way first."""
+        flag, variable = ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT
+        file, command = self.passphrase_file, self.passphrase_command
+        ways: list[tuple[ParameterSource, passphrases.Way]] = []
+        if file is not None:
+            source = self.sources.get("passphrase_file", flag)
+            ways.append((source, partial(passphrases.from_file, file)))
+        if command is not None:
+            source = self.sources.get("passphrase_command", flag)
+            ways.append((source, partial(passphrases.from_command, command)))
+        if passphrases.VARIABLE in os.environ:
+            ways.append((variable, lambda: os.environ[passphrases.VARIABLE]))
+        return [way for _, way in sorted(ways, key=lambda each: each[0])]
 
     def new_passphrase(self, file: Path | None) -> str:
         """Return one to add beside the passphrase: from `file`, or as that one is.
 
         Raises PassphraseUnreadableError.
         """
-        if file is not None:
-            return _first_line(file)
-        if NEW_VARIABLE in os.environ:
-            return os.environ[NEW_VARIABLE]
-        if not sys.stdin.isatty():
-            raise PassphraseUnreadableError(
-                "a new passphrase is needed and there is no terminal to ask for it; "
-                f"set {NEW_VARIABLE}, or name a file with --new-passphrase-file"
-            )
-        answer: str = click.prompt(
-            "New passphrase", hide_input=True, confirmation_prompt=True, err=True
-        )
-        return answer
-
-
-def _first_line(path: Path) -> str:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise PassphraseUnreadableError(
-            f"the passphrase file {path} cannot be read: {reason}"
-        ) from error
-    if not lines or not lines[0]:
-        raise PassphraseUnreadableError(f"the passphrase file {path} is empty")
-    return lines[0]
+        return passphrases.another(file)
 
 
 pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
