@@ -3,10 +3,12 @@
 import ctypes
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
+
+from holdfast.vault import direct_file
 
 Buffer = bytes | bytearray | memoryview
 
@@ -24,7 +26,7 @@ class Disk(Protocol):
         """Write a new file from parts."""
         ...
 
-    def read_file(self, path: str) -> bytes:
+    def read_file(self, path: str) -> Buffer:
         """Return a file's bytes."""
         ...
 
@@ -76,23 +78,24 @@ class PosixDisk:
         """Write a new file from parts, without copying them together."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            views = [memoryview(part) for part in parts]
+            direct = direct_file.write_blocks(descriptor, parts)
+            os.lseek(descriptor, direct, os.SEEK_SET)
+            views = list(_after(parts, direct))
             while views:
                 written = os.writev(descriptor, views)
-                while views and written >= len(views[0]):
-                    written -= len(views.pop(0))
-                if views:
-                    views[0] = views[0][written:]
+                views = list(_after(views, written))
             # The disk writes while the next shard arrives; fsync then waits less.
             _start_writing_back(descriptor)
         finally:
             os.close(descriptor)
 
-    def read_file(self, path: str) -> bytes:
+    def read_file(self, path: str) -> Buffer:
         """Return a file's bytes."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+            size = os.fstat(descriptor).st_size
+            direct = direct_file.read_whole(descriptor, size)
+            return os.pread(descriptor, size, 0) if direct is None else direct
         finally:
             os.close(descriptor)
 
@@ -147,6 +150,15 @@ class PosixDisk:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _after(parts: Iterable[Buffer], count: int) -> Iterator[memoryview]:
+    """Yield what is left of the parts after their first `count` bytes."""
+    for part in parts:
+        rest = memoryview(part)[count:]
+        count = max(0, count - len(part))
+        if rest:
+            yield rest
 
 
 def _find_writing_back() -> Callable[[int], object]:
