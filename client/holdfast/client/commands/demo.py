@@ -21,10 +21,21 @@ Now with your own files, still on this machine:
 @click.command("demo", cls=Command)
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--epoch-seconds", type=click.IntRange(2, 3600), default=5)
+@click.option(
+    "--ledger",
+    type=click.Choice(["sqlite", "evm"]),
+    default="sqlite",
+    help="Where tokens live: evm starts a chain of its own.  [default: sqlite]",
+)
 @click.option("--keep", is_flag=True, help="Keep the demo's directory afterwards.")
 @pass_invocation
 def command(
-    invocation: Invocation, *, path: Path | None, epoch_seconds: int, keep: bool
+    invocation: Invocation,
+    *,
+    path: Path | None,
+    epoch_seconds: int,
+    ledger: str,
+    keep: bool,
 ) -> int:
     """Show all of Holdfast on this machine, on the files in PATH.
 
@@ -41,7 +52,7 @@ def command(
     source = (path or default_source()).absolute()
 
     async def story(directory: Path, page: Page) -> None:
-        await tell(source, Stage(directory), page, epoch_seconds)
+        await tell(source, Stage(directory), page, epoch_seconds, ledger)
 
     code = run_story(invocation.output, "holdfast-demo-", story, keep=keep)
     if code == ExitCode.OK:

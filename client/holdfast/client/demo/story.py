@@ -12,18 +12,23 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.client import wording
+from holdfast.client.contract_books import ContractBooks
+from holdfast.client.demo import on_chain
 from holdfast.client.demo.audits import watch_audits
 from holdfast.client.demo.comparison import Comparison, compare
 from holdfast.client.demo.frozen_copy import BYTES_MAX, FrozenCopy, freeze
 from holdfast.client.demo.page import Page
 from holdfast.client.demo.searching import files_with, samples_of
+from holdfast.client.local_layout import EVM, SQLITE
 from holdfast.client.local_network import LocalNetwork
 from holdfast.client.profile import Profile
 from holdfast.client.session import AsyncClient
 from holdfast.client.session_values import BackupResult, DealStatus
 from holdfast.ledger.directory import LedgerDirectory
+from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.verify import verify
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.units import VaultId
 
 VAULTS: Final = 12
 _PASSPHRASE: Final = "only for this demo"  # noqa: S105 # it protects nothing of value
@@ -77,18 +82,27 @@ class Stage:
         return self.directory / "restored"
 
 
-async def tell(source: Path, stage: Stage, page: Page, epoch_seconds: int) -> None:
+async def tell(
+    source: Path, stage: Stage, page: Page, epoch_seconds: int, ledger: str = SQLITE
+) -> None:
     """Tell the whole story; all processes end with it, whatever happens."""
     copy = _freeze(source, stage, page)
     async with LocalNetwork(stage.network, tied=True) as network:
-        await _start(network, page, epoch_seconds)
+        await _start(network, page, epoch_seconds, ledger)
         phrase, deals = await _back_up(network, stage, copy, page)
+        if ledger == EVM:
+            await _show_escrow(network, deals, page)
         await watch_audits(network, deals, page)
+        if ledger == EVM:
+            await _show_payments(network, page)
         _search(network, stage, page)
         await _lose_vaults(network, deals[-1], page)
         await _restore(network, stage, phrase, page)
         _compare(stage, page)
-        _verify(network, page)
+        if ledger == EVM:
+            await _show_end(network, stage, page)
+        else:
+            _verify(network, page)
 
 
 def _freeze(source: Path, stage: Stage, page: Page) -> FrozenCopy:
@@ -107,10 +121,13 @@ def _freeze(source: Path, stage: Stage, page: Page) -> FrozenCopy:
     return copy
 
 
-async def _start(network: LocalNetwork, page: Page, epoch_seconds: int) -> None:
-    page.step(f"A network on this machine: a ledger and {VAULTS} vaults")
+async def _start(
+    network: LocalNetwork, page: Page, epoch_seconds: int, ledger: str
+) -> None:
+    kept_by = "a chain (anvil) with the contracts" if ledger == EVM else "a ledger"
+    page.step(f"A network on this machine: {kept_by}, and {VAULTS} vaults")
     started = time.monotonic()
-    status = await network.up(VAULTS, epoch_seconds)
+    status = await network.up(VAULTS, epoch_seconds, ledger=ledger)
     took = wording.span(time.monotonic() - started)
     page.say(
         "Each is a process of its own, with its keys, its disk, and a stake on the "
@@ -232,6 +249,34 @@ def _things(found: Comparison) -> str:
     files = wording.count(found.files, "file")
     directories = wording.count(found.directories, "directory", "directories")
     return f"{files}, {directories} and {wording.count(found.links, 'link')}"
+
+
+async def _show_escrow(
+    network: LocalNetwork, deals: Sequence[DealStatus], page: Page
+) -> None:
+    async with _books(network) as books:
+        await on_chain.show_escrow(books, deals, page)
+
+
+async def _show_payments(network: LocalNetwork, page: Page) -> None:
+    vaults = (await network.status()).vaults
+    due = [VaultId(bytes.fromhex(one.vault.vault)) for one in vaults if one.earned]
+    async with _books(network) as books:
+        await on_chain.show_certificates(books, page)
+        await on_chain.show_claims(books, due, page)
+
+
+async def _show_end(network: LocalNetwork, stage: Stage, page: Page) -> None:
+    profile = Profile.load(stage.other_home)
+    client = await AsyncClient.connect(profile, profile.unlock(_OTHER_PASSPHRASE))
+    given = profile.network.params.faucet_grains
+    async with client, _books(network) as books:
+        await on_chain.show_refund(books, client, given, page)
+        await on_chain.show_supply(books, page)
+
+
+def _books(network: LocalNetwork) -> ContractBooks:
+    return ContractBooks(NetworkFile.load(network.network_file))
 
 
 def _verify(network: LocalNetwork, page: Page) -> None:

@@ -82,6 +82,11 @@ class EvmAccount:
         """What this account has paid for gas since it was opened, in wei."""
         return self._sender.spent
 
+    @property
+    def gas(self) -> int:
+        """The gas that this account has used since it was opened."""
+        return self._sender.gas
+
     async def submit(self, operation: Operation) -> Applied:
         """Bring an operation onto the chain, or raise the LedgerError that refuses it.
 

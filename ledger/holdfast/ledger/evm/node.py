@@ -188,17 +188,12 @@ class Node:
             )
         except TransactionNotFound:
             return None
-        created = found.get("contractAddress")
-        return Receipt(
-            hash=transaction,
-            block=int(found["blockNumber"]),
-            block_hash=bytes(found["blockHash"]),
-            transaction=int(found["transactionIndex"]),
-            succeeded=int(found["status"]) == 1,
-            gas=int(found["gasUsed"]),
-            price=int(found.get("effectiveGasPrice") or 0),
-            created=None if created is None else address_from(created),
-        )
+        return _receipt(found)
+
+    async def receipts(self, block: int) -> tuple[Receipt, ...]:
+        """Return what became of all transactions of a block, in their order."""
+        found = await self._ask(lambda: self._web3.eth.get_block_receipts(block))
+        return tuple(_receipt(one) for one in found)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -260,6 +255,20 @@ def _log(found: Any) -> Log:  # noqa: ANN401 # web3's dictionary
         address=address_from(found["address"]),
         topics=tuple(bytes(topic) for topic in found["topics"]),
         data=bytes(found["data"]),
+    )
+
+
+def _receipt(found: Any) -> Receipt:  # noqa: ANN401 # web3's dictionary
+    created = found.get("contractAddress")
+    return Receipt(
+        hash=bytes(found["transactionHash"]),
+        block=int(found["blockNumber"]),
+        block_hash=bytes(found["blockHash"]),
+        transaction=int(found["transactionIndex"]),
+        succeeded=int(found["status"]) == 1,
+        gas=int(found["gasUsed"]),
+        price=int(found.get("effectiveGasPrice") or 0),
+        created=None if created is None else address_from(created),
     )
 
 

@@ -40,7 +40,7 @@ class LostNonceError(Exception):
 
 
 class Sender:
-    """One account's way onto the chain; `spent` is the wei it has paid for gas."""
+    """One account's way onto the chain; `spent` is the wei it has paid for `gas`."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Sender:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.spent = 0
+        self.gas = 0
         self._node = node
         self._key = key
         self._chain_id = chain_id
@@ -101,14 +102,13 @@ class Sender:
         while True:
             receipt, seen = await self._look(pending)
             if receipt is not None and not final:
-                return receipt
+                return self._paid(receipt)
             now = self._clock()
             step = next_step(pending, seen, now, self._block_seconds)
             match step:
                 case Step.DONE:
                     assert receipt is not None
-                    self.spent += receipt.gas * receipt.price
-                    return receipt
+                    return self._paid(receipt)
                 case Step.LOST if lost < LOST_LOOKS:
                     # A node may show a block a moment before its receipts.
                     lost += 1
@@ -126,6 +126,11 @@ class Sender:
             if now > deadline:
                 waited = int(self._final_seconds)
                 raise TransactionPendingError(pending.newest.hash, waited)
+
+    def _paid(self, receipt: Receipt) -> Receipt:
+        self.spent += receipt.gas * receipt.price
+        self.gas += receipt.gas
+        return receipt
 
     async def _first_hand_over(self, wish: Wish, pending: Pending) -> bool:
         try:
