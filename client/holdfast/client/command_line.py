@@ -21,9 +21,10 @@ class Context(click.Context):
     def lookup_default(self, name: str, call: bool = True) -> Any:  # noqa: ANN401 # click's signature
         """Return what the settings say of a parameter, or None.
 
-        Groups ask nothing: options that choose the file may follow their names.
+        Groups ask nothing: options that choose the file may follow their names. Help
+        and completion work with a broken file, too.
         """
-        if isinstance(self.command, click.Group):
+        if isinstance(self.command, click.Group) or self.resilient_parsing:
             return None
         asked = next((each for each in self.command.params if each.name == name), None)
         if asked is None or not keys_of(asked):
@@ -56,6 +57,12 @@ def _shared(name: str, *words: str, **attributes: Any) -> click.Option:  # noqa:
 
 class SharedOption(click.Option):
     """An option of all commands, which may stand anywhere on the command line."""
+
+
+def from_settings(name: str) -> bool:
+    """Return whether a parameter of the running command got its value from a file."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.DEFAULT_MAP
 
 
 def shared_options() -> list[click.Option]:

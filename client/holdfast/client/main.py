@@ -20,6 +20,7 @@ SECTIONS: Final = {
         "recover": "Make a profile again from its 24 words or its recovery kit.",
         "recovery": "Prepare for the worst: a printed kit, guardian shares.",
         "key": "Passphrases of this machine: list, add, change, remove.",
+        "config": "Show settings, and where each comes from.",
         "version": "Print the version.",
     },
     "Backups": {

@@ -6,8 +6,9 @@ from functools import wraps
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from holdfast.client.core.retention import UNLIMITED, Retention, Span
+from holdfast.client.core.retention import NO_RULES, UNLIMITED, Retention, Span
 from holdfast.client.snapshot_options import read_tags
 
 T = TypeVar("T")
@@ -89,6 +90,15 @@ def _options() -> list[Callable[[Callable[..., T]], Callable[..., T]]]:
     ]
 
 
+def _ruled_by_flags() -> bool:
+    context = click.get_current_context()
+    return any(
+        name.startswith("keep_")
+        and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        for name in context.params
+    )
+
+
 def retaining(command: Callable[..., T]) -> Callable[..., T]:
     """Give a command the --keep options; it takes them together as `retention`."""
 
@@ -116,6 +126,9 @@ def retaining(command: Callable[..., T]) -> Callable[..., T]:
             within=keep_within,
             tags=tuple(each for each in tags if each),
         )
+        if kwargs.get("names") and not _ruled_by_flags():
+            # Rules of the settings are for when nothing is named.
+            retention = NO_RULES
         return command(*args, retention=retention, **kwargs)
 
     for option in reversed(_options()):

@@ -10,7 +10,7 @@ import click
 
 from holdfast.client import wording
 from holdfast.client.backup_summary import BackupSummary
-from holdfast.client.command_line import Command
+from holdfast.client.command_line import Command, from_settings
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 from holdfast.client.progress import Meter
@@ -68,6 +68,8 @@ def command(
     from holdfast.client.backing_up import job_of  # noqa: PLC0415
     from holdfast.client.path_patterns import read_patterns  # noqa: PLC0415
 
+    if stdin and from_settings("paths"):
+        paths = ()
     _check(paths, stdin_filename, stdin=stdin)
     started = time.monotonic()
     from_files = [line for file in pattern_files for line in read_patterns(file)]
