@@ -70,10 +70,10 @@ def described(path: bytes) -> tuple[object, ...]:
         content = Path(os.fsdecode(path)).read_bytes()
     elif kind == stat.S_IFLNK:
         content = os.readlink(path)
-    xattrs = () if kind == stat.S_IFLNK else tuple(os.listxattr(path))
-    values = tuple(os.getxattr(path, name) for name in xattrs)
-    owner = (status.st_uid, status.st_gid)
-    return status.st_mode, status.st_mtime_ns, owner, content, xattrs, values
+    names = sorted(os.listxattr(path, follow_symlinks=False))
+    xattrs = [(n, os.getxattr(path, n, follow_symlinks=False)) for n in names]
+    owner = (status.st_uid, status.st_gid, status.st_rdev)
+    return status.st_mode, status.st_mtime_ns, owner, content, xattrs
 
 
 def listing(top: Path) -> dict[bytes, tuple[object, ...]]:

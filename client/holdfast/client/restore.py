@@ -180,6 +180,7 @@ class _Restore:
             bytes_written=self._out.bytes_written,
             failures=tuple(self._failures.found),
             verified=self._verified,
+            bytes_found=layout.bytes_found,
         )
 
     def _tell(self) -> None:

@@ -19,7 +19,10 @@ _ZEROS: Final = bytes(_HOLE_BYTES)
 
 @dataclass(slots=True)
 class PlannedFile:
-    """A file to write; `pieces_left` counts the blobs that are still to come."""
+    """A file to write; `pieces_left` counts the blobs that are still to come.
+
+    A `mended` one stands in the target and lacks these blobs only.
+    """
 
     path: bytes
     directory: DirectoryNumber
@@ -27,6 +30,7 @@ class PlannedFile:
     pieces_left: int
     created: bool = False
     failed: bool = False
+    mended: bool = False
 
 
 class OnFailure(Protocol):
@@ -57,7 +61,7 @@ class OpenFiles:
         self.bytes_written = 0
 
     def write_empty(self, number: int) -> None:
-        """Make a file that has no data."""
+        """Make a file that has no data, or finish one that stands there whole."""
         try:
             self._descriptor(number)
         except OSError as error:
@@ -71,7 +75,9 @@ class OpenFiles:
         file.pieces_left -= 1
         try:
             if not file.failed or file.created:
-                _write_sparsely(self._descriptor(number), offset, data)
+                # Where a mended file has other bytes, a hole would not hide them.
+                write = _write if file.mended else _write_sparsely
+                write(self._descriptor(number), data, offset)
                 self.bytes_written += len(data)
         except OSError as error:
             self._give_up(number, error)
@@ -151,8 +157,9 @@ class OpenFiles:
             os.close(descriptor)
         file = self._files[number]
         where = (file.directory, file.node.name)
-        if file.created:
+        if file.created or file.mended:
             descriptor = self._target.open_file(*where)
+            file.created = True
         else:
             descriptor = self._target.create_file(*where, file.node.size)
             file.created = True
@@ -160,7 +167,7 @@ class OpenFiles:
         return descriptor
 
 
-def _write_sparsely(descriptor: int, offset: int, data: memoryview) -> None:
+def _write_sparsely(descriptor: int, data: memoryview, offset: int) -> None:
     """Write `data`, leaving out whole aligned runs of zeros: the file has them."""
     start = 0
     at = -offset % _HOLE_BYTES

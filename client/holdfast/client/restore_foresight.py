@@ -26,8 +26,12 @@ class UntouchedTree:
         self._paths.append(None if path is None else _real_directory(path))
         return DirectoryNumber(len(self._paths) - 1)
 
-    def make_special(self, parent: DirectoryNumber, node: Node) -> None:
-        """Do nothing."""
+    def make_special(self, parent: DirectoryNumber, node: Node) -> list[OSError]:
+        """Do nothing, which never fails."""
+        return []
+
+    def open_to_mend(self, _parent: DirectoryNumber, _name: bytes) -> None:
+        """Compare nothing: how much of a file may stay, the restore finds out."""
 
     def status(self, parent: DirectoryNumber, name: bytes) -> os.stat_result | None:
         """Return the lstat of what stands there, or None; raises OSError."""

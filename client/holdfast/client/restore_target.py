@@ -8,14 +8,13 @@ whatever stands there already or is put there meanwhile.
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NewType, Self
 
 from holdfast.client.core.tree import Node, NodeKind
+from holdfast.client.restore_metadata import set_metadata, set_special_metadata
 
 DirectoryNumber = NewType("DirectoryNumber", int)
 """A directory of the target, in the order in which they were made."""
@@ -24,7 +23,6 @@ TOP: Final = DirectoryNumber(0)
 _OPEN_DIRECTORIES_MAX: Final = 64
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_ACL_PREFIX: Final = b"system.posix_acl_"
 _SPECIAL: Final = {
     NodeKind.FIFO: stat.S_IFIFO,
     NodeKind.SOCKET: stat.S_IFSOCK,
@@ -86,7 +84,7 @@ class TargetTree:
 
     def open_file(self, parent: DirectoryNumber, name: bytes) -> int:
         """Return a descriptor of a file made before; the caller closes it."""
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         return os.open(name, flags, dir_fd=self._descriptor(parent))
 
     def open_to_read(self, parent: DirectoryNumber, name: bytes) -> int:
@@ -94,8 +92,15 @@ class TargetTree:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         return os.open(name, flags, dir_fd=self._descriptor(parent))
 
-    def make_special(self, parent: DirectoryNumber, node: Node) -> None:
-        """Make a symbolic link, FIFO, socket or device, with its metadata."""
+    def open_to_mend(self, parent: DirectoryNumber, name: bytes) -> int | None:
+        """Return a descriptor of a file that was there before; the caller closes it."""
+        return self.open_file(parent, name)
+
+    def make_special(self, parent: DirectoryNumber, node: Node) -> list[OSError]:
+        """Make a symbolic link, FIFO, socket or device; return what failed of the rest.
+
+        The rest are its owner, mode, attributes and times.
+        """
         within = self._cleared(parent, node.name)
         if node.kind is NodeKind.SYMLINK:
             os.symlink(node.target, node.name, dir_fd=within)
@@ -104,7 +109,7 @@ class TargetTree:
         else:
             mode = _SPECIAL[node.kind] | 0o600
             os.mknod(node.name, mode, node.rdev, dir_fd=within)
-        self._finish_special(within, node)
+        return set_special_metadata(within, node, as_root=self._as_root)
 
     def link(
         self,
@@ -139,21 +144,12 @@ class TargetTree:
 
     def finish_file(self, descriptor: int, node: Node) -> list[OSError]:
         """Set a file's owner, mode, attributes and times; return what failed."""
-        return _set_metadata(descriptor, node, as_root=self._as_root)
+        return set_metadata(descriptor, node, as_root=self._as_root)
 
     def finish_directory(self, number: DirectoryNumber, node: Node) -> list[OSError]:
         """Set a directory's metadata, after all that is in it is made."""
         descriptor = self._descriptor(number)
-        return _set_metadata(descriptor, node, as_root=self._as_root)
-
-    def _finish_special(self, within: int, node: Node) -> None:
-        name = node.name
-        if self._as_root:
-            os.chown(name, node.uid, node.gid, dir_fd=within, follow_symlinks=False)
-        if node.kind is not NodeKind.SYMLINK:
-            os.chmod(name, node.mode, dir_fd=within)
-        times = (node.mtime_ns, node.mtime_ns)
-        os.utime(name, ns=times, dir_fd=within, follow_symlinks=False)
+        return set_metadata(descriptor, node, as_root=self._as_root)
 
     def _cleared(self, parent: DirectoryNumber, name: bytes) -> int:
         within = self._descriptor(parent)
@@ -183,31 +179,3 @@ class TargetTree:
         while len(self._open) > _OPEN_DIRECTORIES_MAX:
             _, descriptor = self._open.popitem(last=False)
             os.close(descriptor)
-
-
-def _set_metadata(descriptor: int, node: Node, *, as_root: bool) -> list[OSError]:
-    """Set what a node says in the one order in which nothing undoes the rest.
-
-    chown clears set-id bits; user attributes need write permission, which the mode
-    may take away; an access list must come after the mode it refines.
-    """
-    xattrs = node.xattrs if hasattr(os, "setxattr") else ()
-    plain = [x for x in xattrs if not x.name.startswith(_ACL_PREFIX)]
-    lists = [x for x in xattrs if x.name.startswith(_ACL_PREFIX)]
-    failed: list[OSError] = []
-
-    def attempt(step: Callable[[], None]) -> None:
-        try:
-            step()
-        except OSError as error:
-            failed.append(error)
-
-    if as_root:
-        attempt(partial(os.fchown, descriptor, node.uid, node.gid))
-    for xattr in plain:
-        attempt(partial(os.setxattr, descriptor, xattr.name, xattr.value))
-    attempt(partial(os.fchmod, descriptor, node.mode))
-    for xattr in lists:
-        attempt(partial(os.setxattr, descriptor, xattr.name, xattr.value))
-    attempt(partial(os.utime, descriptor, ns=(node.mtime_ns, node.mtime_ns)))
-    return failed

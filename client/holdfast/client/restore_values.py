@@ -43,8 +43,9 @@ class RestoreJob:
 
     IF_CHANGED passes over files whose size and mtime are right already, which is how
     an interrupted restore goes on; IF_NEWER over files that are not older than the
-    snapshot's. `keep_damaged` keeps files that lost some of their data, with zeros in
-    its place, instead of removing them. `verify` reads what was written back.
+    snapshot's. Of a file of the right size that is to be replaced, what is right stays
+    and is not fetched. `keep_damaged` keeps files that lost some of their data, with
+    zeros in its place, instead of removing them. `verify` reads back what was written.
     """
 
     tree: BlobList
@@ -88,6 +89,7 @@ class RestoreReport:
     """What a restore did, or would do; sizes are bytes.
 
     `skipped` files stayed as they were in the target; `verified` ones were read back.
+    `bytes_found` of the files restored stood there already.
     """
 
     files: int
@@ -97,6 +99,7 @@ class RestoreReport:
     bytes_written: int
     failures: tuple[RestoreFailure, ...]
     verified: int = 0
+    bytes_found: int = 0
 
     @property
     def complete(self) -> bool:
