@@ -6,8 +6,11 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/holdfast demo
 
+# Side by side on all cores; local networks stay one after the other (xdist groups).
+PYTEST := $(BIN)/pytest -n auto --dist loadgroup
+
 test: venv anvil
-	$(BIN)/pytest
+	$(PYTEST)
 
 # What the default run leaves out because it takes minutes.
 test-long: venv anvil
@@ -18,7 +21,7 @@ check: venv anvil
 	$(BIN)/ruff check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(PYTEST)
 
 bench: venv
 	$(BIN)/python benchmarks/idle.py

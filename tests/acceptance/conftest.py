@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     here = Path(__file__).parent
     places = [place for place, item in enumerate(items) if here in item.path.parents]
+    for place in places:
+        items[place].add_marker(pytest.mark.xdist_group("network"))
     ours = [items[place] for place in places]
     ours.sort(key=_turn)
     for place, item in zip(places, ours, strict=True):

@@ -24,7 +24,7 @@ def test_the_demo_is_true_on_a_small_tree_and_leaves_nothing(
     stranger: Shell, tree: Path, stage: Path
 ) -> None:
     stranger.variables["TMPDIR"] = str(stage)
-    run = stranger.run("demo", tree, "--epoch-seconds", "2", "--json")
+    run = stranger.run("demo", tree, "--epoch-seconds", "3", "--json")
     assert run.returncode == ExitCode.OK, run.stdout + run.stderr
     page = json.loads(run.stdout.splitlines()[-1])
     assert page["all_true"]

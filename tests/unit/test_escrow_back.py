@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,20 @@ from holdfast.client.output import Output
 from holdfast.client.storage import Storage
 from holdfast.client.upkeep import upkeep
 from holdfast.client.upload import Upload
-from holdfast.client.upload_options import LeftDeal
+from holdfast.client.upload_options import LeftDeal, UploadOptions
 from holdfast.ledger.core.errors import hold
 from holdfast.protocol.units import GRAINS_PER_HOLD, DealId, VaultId
 from memory_chunks import MemoryChunks
 from sdk_on_market import client, files
-from small_market import market
+from small_market import IMPATIENT, market
 
 
 def test_the_escrow_of_a_deal_that_was_given_up_is_told_and_the_deal_closed(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hasty = partial(UploadOptions, limits=IMPATIENT)
+    monkeypatch.setattr("holdfast.client.async_client.UploadOptions", hasty)
+
     async def story() -> None:
         source = files(tmp_path / "source", count=3)
         async with market(tmp_path, 10) as place, client(place, tmp_path / "1") as one:
