@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from holdfast.ledger.health import LedgerHealth
 from holdfast.protocol.answer import EntryProof
 from holdfast.protocol.checkpoint import (
     CHECKPOINT,
@@ -205,7 +206,9 @@ class RunningVault:
             add_vault_services,
             data=self.data,
             siblings=TrustingCheck(self.ledger),
-            audits=lambda: AuditFigures(b"record", "active", 5, True, 9, 4, 100, 50),
+            audits=lambda: AuditFigures(
+                b"record", "active", 5, True, 9, 4, 100, 50, LedgerHealth()
+            ),
         )
         self.server = await rpc.serve("127.0.0.1:0", TLS, [add], NAMES)
         self.peers.endpoints[self.vault] = f"127.0.0.1:{self.server.port}"

@@ -9,6 +9,7 @@ import pytest
 from followed_ledger import Followed, followed
 from holdfast.ledger.core.operations import Close
 from holdfast.ledger.embedded import EmbeddedLedger
+from holdfast.ledger.health import LedgerHealth
 from holdfast.protocol.units import DealId
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.ledger_mirror import LedgerMirror
@@ -92,8 +93,11 @@ async def test_an_unknown_deal_is_looked_up_or_said_to_be_out_of_reach(
     with pytest.raises(RefusedError) as refused:
         await one.mirror.find_deal(nothing)
     assert refused.value.kind is Refusal.UNREADY
+    assert one.mirror.health.lost_seconds is not None
+    assert one.mirror.health.trouble
     async with one.served():
         await one.until(lambda: one.mirror.reachable)
+        assert one.mirror.health == LedgerHealth()
         assert await one.mirror.find_deal(nothing) is None
 
 

@@ -7,6 +7,7 @@ writes nothing.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from holdfast.ledger.health import ChainHealth
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.protocol.units import AccountId, Grains, VaultId
 
@@ -44,8 +45,12 @@ class PaidClaim:
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """What the settlement contract has counted since the beginning, in grains."""
+    """What the settlement contract has counted since the beginning, in grains.
 
+    `settled_period` is the newest one that was, None before the first.
+    """
+
+    settled_period: int | None
     earned: Grains
     spent: Grains
     slashed: Grains
@@ -64,6 +69,7 @@ class ContractBooks:
         assert file.chain is not None
         self._node: Node = Node.at(file.endpoint)
         self._where = file.chain.addresses
+        self._finality_blocks = file.chain.finality_blocks
         self._block = self._where.first_block
 
     async def __aenter__(self) -> Self:
@@ -80,6 +86,11 @@ class ContractBooks:
         latest = await self._node.block("latest")
         assert latest is not None
         self._block = latest.number
+
+    @property
+    def block(self) -> int:
+        """The block that everything is told as of."""
+        return self._block
 
     @property
     def addresses(self) -> "ChainAddresses":
@@ -107,7 +118,15 @@ class ContractBooks:
     async def flows(self) -> Flows:
         """Return what was earned, spent, slashed and claimed so far."""
         answer = await self._answer("Settlement", "totals")
-        return Flows(*(int(grains) for grains in answer[1:]))
+        unsettled, *grains = (int(one) for one in answer)
+        return Flows(unsettled - 1 if unsettled else None, *grains)
+
+    async def final(self) -> ChainHealth:
+        """Return the newest final block, by the network file's rule."""
+        from holdfast.ledger.evm.follower import Finality  # noqa: PLC0415
+
+        found = await Finality(self._finality_blocks).block(self._node)
+        return ChainHealth(found.number, found.seconds) if found else ChainHealth(0, 0)
 
     async def certificates(self) -> tuple[TakenCertificate, ...]:
         """Return every certificate that was taken, oldest first."""

@@ -1,4 +1,4 @@
-"""How the processes of a local network are: waiting until they serve, and asking.
+"""How the processes of a local network are: the ledger and each vault, asked.
 
 Everything is asked over the network, as any client would; only pids and
 directories are known from the files beside them.
@@ -6,28 +6,26 @@ directories are known from the files beside them.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from holdfast.client.contract_books import ContractBooks
 from holdfast.client.local_layout import (
     LEDGER,
     LocalLayout,
-    LocalNetworkError,
     LocalPlan,
     LocalVault,
 )
 from holdfast.client.local_programs import LocalPrograms
-from holdfast.ledger.errors import LedgerUnreachableError
-from holdfast.ledger.joining import join
+from holdfast.ledger.errors import LedgerFileError
+from holdfast.ledger.health import ChainHealth, LedgerHealth
+from holdfast.ledger.joining import join, prepare_to_join
 from holdfast.ledger.network_file import SEEDS_MAX, NetworkFile, SeedVault
-from holdfast.ledger.port import Ledger, Listing
 from holdfast.protocol.errors import HoldfastError
-from holdfast.protocol.settlement import Statement
 from holdfast.protocol.units import Grains
 from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2, vault_pb2_grpc
@@ -37,16 +35,13 @@ _LOOK_SECONDS: Final = 0.2
 _REGISTRY_LAG_EPOCHS: Final = 2
 
 
-class NotReadyError(LocalNetworkError):
-    """Some part of the network did not become ready in time."""
-
-
 @dataclass(frozen=True, slots=True)
 class LedgerStatus:
     """The ledger of a local network; None where it does not answer.
 
     `settled_period` is the newest period that was settled; `earned` and `spent` are
-    what all vaults earned and all deals spent up to its end.
+    what all vaults earned and all deals spent up to its end. On a chain, `sequence` is
+    None; `newest_block` need not be final.
     """
 
     pid: int | None
@@ -57,6 +52,8 @@ class LedgerStatus:
     settled_period: int | None = None
     earned: Grains | None = None
     spent: Grains | None = None
+    chain: ChainHealth | None = None
+    newest_block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +76,7 @@ class VaultStatus:
     certified_epochs: int | None = None
     earned: Grains | None = None
     claimed: Grains | None = None
+    ledger: LedgerHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,69 +96,13 @@ class NetworkStatus:
         )
 
 
-async def wait_for_ledger(
-    layout: LocalLayout, programs: LocalPrograms, seconds: float
-) -> None:
-    """Return when the ledger serves and its network file is written.
-
-    Raises ProgramFailedError when it ends, NotReadyError after `seconds`.
-    """
-
-    async def ready() -> None:
-        file = await _written_network_file(layout)
-        if file.chain is None:
-            await _serving(file.endpoint, file.certificate)
-        else:
-            await _answering(file)
-
-    await _while_running(programs, (LEDGER,), ready(), seconds)
-
-
-async def wait_until_ready(
-    layout: LocalLayout, plan: LocalPlan, programs: LocalPrograms, seconds: float
-) -> None:
-    """Return when all serve, follow the ledger, and stand in the registry.
-
-    Raises ProgramFailedError when a process ends, NotReadyError after `seconds`.
-    """
-
-    async def ready() -> None:
-        async with asyncio.TaskGroup() as group:
-            for vault in plan.vaults:
-                group.create_task(_following(layout, vault))
-        await _registered(NetworkFile.load(layout.ledger_file), plan)
-
-    names = (LEDGER, *(vault.name for vault in plan.vaults))
-    await _while_running(programs, names, ready(), seconds)
-
-
-async def _while_running(
-    programs: LocalPrograms,
-    names: Sequence[str],
-    ready: Coroutine[None, None, None],
-    seconds: float,
-) -> None:
-    """Wait for `ready` as long as all these processes run."""
-    waiting = asyncio.ensure_future(ready)
-    try:
-        async with asyncio.timeout(seconds):
-            while not (await asyncio.wait({waiting}, timeout=_LOOK_SECONDS))[0]:
-                for name in names:
-                    programs.check(name)
-        await waiting
-    except TimeoutError as error:
-        raise NotReadyError(
-            f"after {seconds:.0f} s {' and '.join(names[:3])} … are not ready yet"
-        ) from error
-    finally:
-        waiting.cancel()
-        await asyncio.wait({waiting})
-
-
 async def status_of(
     layout: LocalLayout, plan: LocalPlan, programs: LocalPrograms
 ) -> NetworkStatus:
     """Ask the ledger and every vault at once how they are."""
+    with contextlib.suppress(LedgerFileError):
+        # Importing web3 takes longer than answers may.
+        prepare_to_join(NetworkFile.load(layout.ledger_file))
     async with asyncio.TaskGroup() as group:
         ledger = group.create_task(_ledger_status(layout, programs))
         vaults = [
@@ -185,69 +127,6 @@ def write_network_file(layout: LocalLayout, plan: LocalPlan) -> None:
     replace(file, seeds=seeds[:SEEDS_MAX]).save(layout.network_file)
 
 
-async def _written_network_file(layout: LocalLayout) -> NetworkFile:
-    while not layout.ledger_file.exists():  # noqa: ASYNC110 # another process writes it
-        await asyncio.sleep(_LOOK_SECONDS)
-    return NetworkFile.load(layout.ledger_file)
-
-
-async def _answering(file: NetworkFile) -> None:
-    """Return when a chain's node answers and the network has started."""
-    while True:
-        with contextlib.suppress(LedgerUnreachableError):
-            ledger = await join(file)
-            try:
-                if (await ledger.tip()).epoch >= 0:
-                    return
-            finally:
-                await ledger.close()
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _serving(endpoint: str, certificate: bytes) -> None:
-    async with rpc.connect(endpoint, certificate) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        while True:
-            with contextlib.suppress(grpc.aio.AioRpcError):
-                reply = await stub.Check(
-                    health_pb2.HealthCheckRequest(), timeout=_ASK_SECONDS
-                )
-                if reply.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _following(layout: LocalLayout, vault: LocalVault) -> None:
-    certificate = layout.certificate(vault).read_bytes()
-    await _serving(vault.endpoint, certificate)
-    while True:
-        with contextlib.suppress(grpc.aio.AioRpcError):
-            if (await _describe(vault.endpoint, certificate)).ledger_reachable:
-                return
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _registered(file: NetworkFile, plan: LocalPlan) -> None:
-    ledger = await join(file)
-    wanted = {bytes.fromhex(vault.vault) for vault in plan.vaults}
-    try:
-        while not wanted <= await _listed(ledger):  # noqa: ASYNC110 # it has no event
-            await asyncio.sleep(_LOOK_SECONDS)
-    finally:
-        await ledger.close()
-
-
-async def _listed(ledger: Ledger) -> set[bytes]:
-    epoch = (await ledger.tip()).epoch
-    rows = (await ledger.registry(0)).vaults
-    return {
-        row.vault
-        for row in rows
-        if row.listing is Listing.ACTIVE
-        and row.joined_epoch <= epoch - _REGISTRY_LAG_EPOCHS
-    }
-
-
 async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> LedgerStatus:
     mark = programs.mark(LEDGER)
     pid = mark.pid if mark else None
@@ -258,28 +137,51 @@ async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> Ledger
     silent = LedgerStatus(pid, file.endpoint, layout.ledger)
     if mark is None:
         return silent
+    asked = _asked_ledger if file.chain is None else _asked_chain
     try:
         async with asyncio.timeout(_ASK_SECONDS):
-            ledger = await join(file)
-            try:
-                tip = await ledger.tip()
-                settlement = await ledger.settlement()
-            finally:
-                await ledger.close()
+            return await asked(silent, file)
     except (HoldfastError, TimeoutError):
         return silent
-    return LedgerStatus(
-        pid,
-        file.endpoint,
-        layout.ledger,
-        tip.sequence,
-        tip.epoch,
-        *(_totals(settlement.statement) if settlement else ()),
+
+
+async def _asked_ledger(silent: LedgerStatus, file: NetworkFile) -> LedgerStatus:
+    ledger = await join(file)
+    try:
+        tip = await ledger.tip()
+        settlement = await ledger.settlement()
+    finally:
+        await ledger.close()
+    known = replace(silent, sequence=tip.sequence, epoch=tip.epoch)
+    if settlement is None:
+        return known
+    said = settlement.statement
+    return replace(
+        known,
+        settled_period=said.period,
+        earned=said.earned_total,
+        spent=said.spent_total,
     )
 
 
-def _totals(statement: Statement) -> tuple[int, Grains, Grains]:
-    return statement.period, statement.earned_total, statement.spent_total
+async def _asked_chain(silent: LedgerStatus, file: NetworkFile) -> LedgerStatus:
+    """Ask the contracts: reading all that was ever said would take too long."""
+    async with ContractBooks(file) as books:
+        flows, final = await books.flows(), await books.final()
+        known = replace(
+            silent,
+            epoch=file.params.epoch_at(time.time()),
+            chain=final,
+            newest_block=books.block,
+        )
+        if flows.settled_period is None:
+            return known
+        return replace(
+            known,
+            settled_period=flows.settled_period,
+            earned=flows.earned,
+            spent=flows.spent,
+        )
 
 
 async def _vault_status(
@@ -290,7 +192,7 @@ async def _vault_status(
     if mark is None:
         return VaultStatus(vault, None, directory, "stopped")
     try:
-        said = await _describe(vault.endpoint, layout.certificate(vault).read_bytes())
+        said = await describe(vault.endpoint, layout.certificate(vault).read_bytes())
     except (grpc.aio.AioRpcError, OSError):
         return VaultStatus(vault, mark.pid, directory, "silent")
     return VaultStatus(
@@ -306,10 +208,17 @@ async def _vault_status(
         certified_epochs=said.certified_epochs,
         earned=said.earned_grains,
         claimed=said.claimed_grains,
+        ledger=LedgerHealth.told(
+            said.ledger_lost_seconds,
+            said.ledger_trouble,
+            said.ledger_block,
+            said.ledger_block_seconds,
+        ),
     )
 
 
-async def _describe(endpoint: str, certificate: bytes) -> vault_pb2.DescribeReply:
+async def describe(endpoint: str, certificate: bytes) -> vault_pb2.DescribeReply:
+    """Return what a vault says of itself, or raise AioRpcError."""
     async with rpc.connect(endpoint, certificate) as channel:
         stub = vault_pb2_grpc.VaultStub(channel)
         return await stub.Describe(

@@ -20,8 +20,6 @@ from typing import Final, Self
 from holdfast.client.local_health import (
     NetworkStatus,
     status_of,
-    wait_for_ledger,
-    wait_until_ready,
     write_network_file,
 )
 from holdfast.client.local_layout import (
@@ -35,6 +33,7 @@ from holdfast.client.local_layout import (
     NoLocalNetworkError,
 )
 from holdfast.client.local_programs import LocalPrograms, run_once
+from holdfast.client.local_waiting import wait_for_ledger, wait_until_ready
 from holdfast.protocol.units import GIB
 
 VAULTS_DEFAULT: Final = 12

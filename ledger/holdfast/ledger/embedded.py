@@ -62,6 +62,11 @@ class EmbeddedLedger:
         """The network's id."""
         return self.params.network_id
 
+    @property
+    def health(self) -> None:
+        """Nothing: this ledger is on no chain."""
+        return
+
     def open_account(self, key: AccountKey) -> "LocalAccount":
         """Return the account of a key, ready to write."""
         return LocalAccount(self, key)

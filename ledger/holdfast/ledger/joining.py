@@ -4,17 +4,26 @@ web3 is imported only when there is a chain to talk to.
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from holdfast.ledger.chain_errors import ChainExtraMissingError
 from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.health import ChainHealth
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import Ledger, LedgerAccount
 from holdfast.ledger.remote import PATIENCE_SECONDS, RemoteLedger
 
+if TYPE_CHECKING:
+    from holdfast.ledger.evm.ledger import EvmLedger
+
 
 class JoinedLedger(Ledger, Protocol):
     """A ledger that also takes operations."""
+
+    @property
+    def health(self) -> ChainHealth | None:
+        """How the chain was when it was last asked; None when there is no chain."""
+        ...
 
     def open_account(self, key: AccountKey) -> LedgerAccount:
         """Return the account of a key, ready to write."""
@@ -33,8 +42,21 @@ async def join(
     """
     if file.chain is None:
         return await RemoteLedger.join(file, patience_seconds)
+    return await _chain_ledger().join(file, patience_seconds, logs)
+
+
+def prepare_to_join(file: NetworkFile) -> None:
+    """Import what this network's ledger needs, which may take seconds.
+
+    For those who then ask under a short deadline. Raises ChainExtraMissingError.
+    """
+    if file.chain is not None:
+        _chain_ledger()
+
+
+def _chain_ledger() -> "type[EvmLedger]":
     try:
         from holdfast.ledger.evm.ledger import EvmLedger  # noqa: PLC0415
     except ImportError as error:
         raise ChainExtraMissingError(str(error.name)) from error
-    return await EvmLedger.join(file, patience_seconds, logs)
+    return EvmLedger

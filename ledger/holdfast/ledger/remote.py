@@ -122,6 +122,11 @@ class RemoteLedger:
         """The network's id."""
         return self.params.network_id
 
+    @property
+    def health(self) -> None:
+        """Nothing: this ledger is on no chain."""
+        return
+
     def open_account(self, key: AccountKey) -> "RemoteAccount":
         """Return the account of a key, ready to write."""
         return RemoteAccount(self, key)

@@ -7,10 +7,12 @@ reached the mirror goes on showing what it had, and tries again ever more seldom
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.errors import LedgerError, LedgerUnreachableError
+from holdfast.ledger.health import LedgerHealth
 from holdfast.ledger.joining import JoinedLedger, join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import DEALS_PAGE, Ledger, SyncChanges
@@ -30,11 +32,23 @@ _log = logging.getLogger(__name__)
 
 
 class LedgerMirror:
-    """The local mirror of the ledger; `run` keeps it current."""
+    """The local mirror of the ledger; `run` keeps it current.
 
-    def __init__(self, file: NetworkFile, vault: VaultId, clock: Clock) -> None:
+    What was read of a chain is kept at `logs`, so that a restart goes on from there.
+    """
+
+    def __init__(
+        self,
+        file: NetworkFile,
+        vault: VaultId,
+        clock: Clock,
+        logs: Path | None = None,
+    ) -> None:
         self.state = LedgerState(file.params)
         self.reachable = False
+        self._lost_seconds = int(clock.now())
+        self._trouble = "it has not answered yet"
+        self._logs = logs
         self._file = file
         self._vault = vault
         self._clock = clock
@@ -55,6 +69,14 @@ class LedgerMirror:
     def network_id(self) -> NetworkId:
         """The network's id."""
         return self.state.network_id
+
+    @property
+    def health(self) -> LedgerHealth:
+        """Whether the ledger answers, and how far its chain is."""
+        chain = self._ledger.health if self._ledger is not None else None
+        if self.reachable:
+            return LedgerHealth(chain=chain)
+        return LedgerHealth(self._lost_seconds, self._trouble, chain)
 
     def epoch(self) -> int:
         """Return the current epoch by the clock."""
@@ -109,7 +131,7 @@ class LedgerMirror:
         """Return the connected ledger, or raise LedgerError."""
         async with self._connecting:
             if self._ledger is None:
-                self._ledger = await join(self._file, PATIENCE_SECONDS)
+                self._ledger = await join(self._file, PATIENCE_SECONDS, self._logs)
             return self._ledger
 
     async def run(self, advanced: Callable[[], None]) -> None:
@@ -196,4 +218,7 @@ class LedgerMirror:
             fields = {"reason": str(error)}
             _log.warning("cannot follow the ledger", extra={"fields": fields})
         if isinstance(error, LedgerUnreachableError):
+            if self.reachable:
+                self._lost_seconds = int(self._clock.now())
             self.reachable = False
+            self._trouble = str(error)

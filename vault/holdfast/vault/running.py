@@ -61,7 +61,9 @@ class Vault:
         self._clock = SystemClock()
         file = directory.network()
         seeds = _seeds(self._settings, file.seeds, self._identity)
-        self._mirror = LedgerMirror(file, self._keys.vault_id, self._clock)
+        self._mirror = LedgerMirror(
+            file, self._keys.vault_id, self._clock, directory.path / "chain.db"
+        )
         self._me = Myself(self._keys, self._mirror.state)
         self._journal = AuditJournal(
             directory.path / "audits.db", self._keys.vault_id, file.params

@@ -58,6 +58,7 @@ class Standing:
             certified_epochs=self._node.answering.certified_epochs,
             earned_grains=self._node.claiming.earned,
             claimed_grains=row.claimed if row else 0,
+            ledger=self._mirror.health,
         )
 
     def _refusal(self) -> str | None:

@@ -1,5 +1,6 @@
 """How the vault in a directory is, as the vault itself says."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final
 import grpc
 
 from holdfast.ledger.core.errors import hold
+from holdfast.ledger.health import LedgerHealth
 from holdfast.protocol.units import GIB
 from holdfast.vault.config import VaultDirectory
 from holdfast.vault.core.own_record import OwnRecord
@@ -59,6 +61,10 @@ class Status:
                 "epoch": said.epoch,
                 "ledger_reachable": said.ledger_reachable,
                 "ledger_sequence": said.ledger_sequence,
+                "ledger_lost_seconds": said.ledger_lost_seconds or None,
+                "ledger_trouble": said.ledger_trouble,
+                "ledger_block": said.ledger_block or None,
+                "ledger_block_seconds": said.ledger_block_seconds or None,
                 "held_bytes": said.held_bytes,
                 "held_shards": said.held_shards,
                 "missing_shards": said.missing_shards,
@@ -79,7 +85,13 @@ class Status:
         held, quota = said.held_bytes / GIB, said.quota_bytes / GIB
         shards = f"{said.held_shards} shards, {said.missing_shards} missing"
         earned, claimed = hold(said.earned_grains), hold(said.claimed_grains)
-        ledger = "followed" if said.ledger_reachable else "out of reach"
+        health = LedgerHealth.told(
+            said.ledger_lost_seconds,
+            said.ledger_trouble,
+            said.ledger_block,
+            said.ledger_block_seconds,
+        )
+        ledger = health.as_text(time.time())
         last = said.last_certified_epoch
         return "\n".join(
             (

@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.message import Message
 
 from holdfast.ledger.core.countersigning import account_signature
+from holdfast.ledger.health import LedgerHealth
 from holdfast.protocol.deal import QUOTE, Deal, Purpose
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.malformed import MALFORMED_CHUNK
@@ -67,6 +68,7 @@ class AuditFigures:
     certified_epochs: int
     earned_grains: int
     claimed_grains: int
+    ledger: LedgerHealth
 
 
 def add_vault_services(
@@ -126,6 +128,7 @@ class VaultService:
     ) -> pb.DescribeReply:
         """Say how the vault stands."""
         audits, held = self._audits(), self._data.figures()
+        chain = audits.ledger.chain
         return pb.DescribeReply(
             record=audits.record,
             epoch=max(self._data.world.ledger.epoch(), 0),
@@ -140,6 +143,10 @@ class VaultService:
             ledger_reachable=audits.ledger_reachable,
             missing_shards=held.missing_shards,
             certified_epochs=audits.certified_epochs,
+            ledger_lost_seconds=audits.ledger.lost_seconds or 0,
+            ledger_trouble=audits.ledger.trouble,
+            ledger_block=chain.block if chain else 0,
+            ledger_block_seconds=chain.seconds if chain else 0,
         )
 
     async def quote(

@@ -1,6 +1,7 @@
 """`holdfast network …`: a ledger and vaults on this machine, in the background."""
 
 import asyncio
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,18 +166,38 @@ def _show(invocation: Invocation, status: "NetworkStatus") -> None:
     output = invocation.output
     ledger = status.ledger
     if ledger.epoch is None:
-        output.say("The ledger does not run.")
+        output.say(_silent(status))
     else:
         settled = "none" if ledger.settled_period is None else ledger.settled_period
         output.say(
             f"Ledger {ledger.endpoint} (pid {ledger.pid}): epoch {ledger.epoch} of "
             f"{status.epoch_seconds} s, newest settled period: {settled}"
         )
+    if ledger.chain is not None:
+        lag = max(int(time.time() - ledger.chain.seconds), 0)
+        output.say(
+            f"Chain: block {ledger.newest_block}, final up to {ledger.chain.block}, "
+            f"which is {lag} s old"
+        )
     output.say()
     output.table(_COLUMNS, [_row(vault) for vault in status.vaults])
     output.say()
     output.say(f"Directory: {status.directory} (logs: {status.directory / 'logs'})")
     output.result(document_of(status))
+
+
+def _silent(status: "NetworkStatus") -> str:
+    """Say that the ledger does not answer, and since when vaults miss it."""
+    if status.ledger.pid is None:
+        text = "The ledger does not run."
+    else:
+        text = f"The ledger {status.ledger.endpoint} does not answer."
+    lost = [v.ledger.lost_seconds for v in status.vaults if v.ledger is not None]
+    since = min((seconds for seconds in lost if seconds is not None), default=None)
+    if since is None:
+        return text
+    ago = wording.span(max(time.time() - since, 0.0))
+    return f"{text} Vaults miss it since {ago}; they go on without."
 
 
 _COLUMNS = (

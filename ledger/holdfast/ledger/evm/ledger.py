@@ -7,7 +7,7 @@ operation did is there when `submit` has returned.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,7 @@ from holdfast.ledger.following import (
     is_empty,
     registry_after,
 )
+from holdfast.ledger.health import ChainHealth
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import (
     BEACONS_MAX,
@@ -54,20 +55,6 @@ from holdfast.protocol.units import AccountId, DealId, NetworkId, VaultId
 POLL_SECONDS_MIN: Final = 0.2
 POLL_SECONDS_MAX: Final = 12.0
 """A block's time on the largest chain; asking more often brings nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChainHealth:
-    """How the chain was when it was last asked.
-
-    `block` is the newest final one that was followed, `undone` how often the chain
-    took final blocks back, `trouble` why it could not be asked, or None.
-    """
-
-    block: int
-    seconds: int
-    undone: int
-    trouble: str | None
 
 
 class EvmLedger:

@@ -55,6 +55,10 @@ class DescribeReply(_message.Message):
     LEDGER_REACHABLE_FIELD_NUMBER: _builtins.int
     MISSING_SHARDS_FIELD_NUMBER: _builtins.int
     CERTIFIED_EPOCHS_FIELD_NUMBER: _builtins.int
+    LEDGER_LOST_SECONDS_FIELD_NUMBER: _builtins.int
+    LEDGER_TROUBLE_FIELD_NUMBER: _builtins.int
+    LEDGER_BLOCK_FIELD_NUMBER: _builtins.int
+    LEDGER_BLOCK_SECONDS_FIELD_NUMBER: _builtins.int
     record: _builtins.bytes
     """signed VaultRecord"""
     epoch: _builtins.int
@@ -75,6 +79,14 @@ class DescribeReply(_message.Message):
     missing_shards: _builtins.int
     certified_epochs: _builtins.int
     """since it was first started"""
+    ledger_lost_seconds: _builtins.int
+    """Unix time since when it cannot be reached, or 0"""
+    ledger_trouble: _builtins.str
+    """why not"""
+    ledger_block: _builtins.int
+    """newest final block; 0 where there is no chain"""
+    ledger_block_seconds: _builtins.int
+    """that block's time"""
     def __init__(
         self,
         *,
@@ -91,10 +103,14 @@ class DescribeReply(_message.Message):
         ledger_reachable: _builtins.bool = ...,
         missing_shards: _builtins.int = ...,
         certified_epochs: _builtins.int = ...,
+        ledger_lost_seconds: _builtins.int = ...,
+        ledger_trouble: _builtins.str = ...,
+        ledger_block: _builtins.int = ...,
+        ledger_block_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certified_epochs", b"certified_epochs", "claimed_grains", b"claimed_grains", "earned_grains", b"earned_grains", "epoch", b"epoch", "held_bytes", b"held_bytes", "held_shards", b"held_shards", "last_certified_epoch", b"last_certified_epoch", "ledger_reachable", b"ledger_reachable", "ledger_sequence", b"ledger_sequence", "missing_shards", b"missing_shards", "quota_bytes", b"quota_bytes", "record", b"record", "standing", b"standing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certified_epochs", b"certified_epochs", "claimed_grains", b"claimed_grains", "earned_grains", b"earned_grains", "epoch", b"epoch", "held_bytes", b"held_bytes", "held_shards", b"held_shards", "last_certified_epoch", b"last_certified_epoch", "ledger_block", b"ledger_block", "ledger_block_seconds", b"ledger_block_seconds", "ledger_lost_seconds", b"ledger_lost_seconds", "ledger_reachable", b"ledger_reachable", "ledger_sequence", b"ledger_sequence", "ledger_trouble", b"ledger_trouble", "missing_shards", b"missing_shards", "quota_bytes", b"quota_bytes", "record", b"record", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
