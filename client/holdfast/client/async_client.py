@@ -22,6 +22,7 @@ from holdfast.client.async_file import AsyncFile
 from holdfast.client.backing_up import job_of, to_the_end
 from holdfast.client.backup import estimate
 from holdfast.client.backup_run import BackupRun, result_of
+from holdfast.client.bandwidth import NO_LIMITS, Bandwidth
 from holdfast.client.core.errors import HistoryConflictError
 from holdfast.client.core.objects import Metadatum
 from holdfast.client.core.owner_keys import OwnerKeys
@@ -85,7 +86,9 @@ class AsyncClient:
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def connect(cls, profile: Profile, keys: OwnerKeys) -> Self:
+    async def connect(
+        cls, profile: Profile, keys: OwnerKeys, limits: Bandwidth = NO_LIMITS
+    ) -> Self:
         """Return a client of the profile's network.
 
         Raises LedgerUnreachableError, WrongNetworkError or JournalError.
@@ -96,7 +99,7 @@ class AsyncClient:
             seeds = [
                 Seed(seed.endpoint, seed.certificate) for seed in profile.network.seeds
             ]
-            return await cls.over(ledger, account, seeds, keys, profile.home)
+            return await cls.over(ledger, account, seeds, keys, profile.home, limits)
         except BaseException:
             await ledger.close()
             raise
@@ -109,10 +112,11 @@ class AsyncClient:
         seeds: Sequence[Seed],
         keys: OwnerKeys,
         home: Path,
+        limits: Bandwidth = NO_LIMITS,
     ) -> Self:
         """Return a client on any ledger; it is closed with the client."""
         journal = await asyncio.to_thread(Journal, home / "cache" / "network.db")
-        directory = NetworkDirectory(ledger, seeds, journal)
+        directory = NetworkDirectory(ledger, seeds, journal, bandwidth=limits)
         await directory.start()
         return cls(DealBook(directory, account, keys, journal), home)
 
@@ -279,10 +283,7 @@ class AsyncClient:
         return await self.read(work)
 
     async def cost(
-        self,
-        paths: Sequence[str | os.PathLike[str]],
-        *,
-        epochs: int | None = None,
+        self, paths: Sequence[str | os.PathLike[str]], *, epochs: int | None = None
     ) -> CostEstimate:
         """Say what a backup of `paths` would add and cost; nothing is sent."""
         repository = await self._repository()

@@ -27,6 +27,7 @@ from holdfast.client.core.upload_events import (
     FullReceiptFailed,
     FullReceiptKept,
     HeadAcknowledged,
+    HeldBack,
     HolderLost,
     HolderOpened,
     KeepFullReceipt,
@@ -271,11 +272,20 @@ class DealRun:
     async def _send(
         self, index: int, stream: ShardStream, queue: asyncio.Queue[ChunkId]
     ) -> None:
+        limit = self._book.directory.bandwidth.upload
+        frame_bytes = limit.frame_bytes(self.deal.n)
+
+        def held_back() -> None:
+            self._post(HeldBack(index, self._clock()))
+
         while True:
             chunk = await queue.get()
             if chunk in self._box:
                 proof, shard = self._box.shard(chunk, index)
-                for frame in frames.shard_frames(chunk, proof, shard):
+                for frame in frames.shard_frames(
+                    chunk, proof, shard, frame_bytes=frame_bytes
+                ):
+                    await limit.pass_through(len(frame), held_back)
                     await stream.write(frame)
 
     async def _receive(self, index: int, stream: ShardStream) -> None:

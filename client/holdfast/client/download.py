@@ -225,12 +225,20 @@ class Download:
         shards: dict[int, Shard] = {}
         waits: dict[asyncio.Task[Shard], int] = {}
         deadlines: dict[int, float] = {}
+        held_back: set[int] = set()
+        size = -(-self._weight(chunk) // source.deal.k)
+        limit = self._book.directory.bandwidth.download
+
+        async def one(index: int) -> Shard:
+            held_back.add(index)
+            await limit.pass_through(size)
+            held_back.discard(index)
+            return await source.lines[index].fetch(chunk)
 
         def ask(indexes: list[int]) -> None:
             now = self._clock()
             for index in indexes:
-                line = source.lines[index]
-                waits[asyncio.ensure_future(line.fetch(chunk))] = index
+                waits[asyncio.ensure_future(one(index))] = index
                 deadlines[index] = now + source.scores.hedge_seconds(index)
 
         started = self._clock()
@@ -250,8 +258,10 @@ class Download:
                 now = self._clock()
                 for index in _past(deadlines, now):
                     patience = source.scores.hedge_seconds(index)
-                    if source.lines[index].is_moving(patience):
-                        # It is busy with what others want; that is no lagging.
+                    moving = source.lines[index].is_moving(patience)
+                    if moving or index in held_back:
+                        # It is busy with what others want, or waits for our own
+                        # limit; that is no lagging.
                         deadlines[index] = now + patience
                         continue
                     del deadlines[index]

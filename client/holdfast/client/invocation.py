@@ -84,10 +84,13 @@ class Invocation:
         from holdfast.wire import process  # noqa: PLC0415
 
         process.prepare()  # before the SDK imports NumPy
-        from holdfast.client.session import Client  # noqa: PLC0415
+        from holdfast.client.bandwidth import bandwidth  # noqa: PLC0415
+        from holdfast.client.session import AsyncClient, Client  # noqa: PLC0415
 
         profile = self.profile()
-        with Client(profile, profile.unlock(self.passphrase())) as client:
+        limits = bandwidth(self.limit_upload, self.limit_download)
+        connect = partial(AsyncClient.connect, limits=limits)
+        with Client(profile, profile.unlock(self.passphrase()), connect) as client:
             yield client
             self._look_after(client)
 

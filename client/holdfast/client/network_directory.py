@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import grpc
 
+from holdfast.client.bandwidth import NO_LIMITS, Bandwidth
 from holdfast.client.network_errors import (
     NetworkError,
     NoSeedAnswersError,
@@ -61,8 +62,10 @@ class NetworkDirectory:
         seeds: Sequence[Seed],
         journal: RecordKeeper,
         clock: Callable[[], float] = time.time,
+        bandwidth: Bandwidth = NO_LIMITS,
     ) -> None:
         self.ledger = ledger
+        self.bandwidth = bandwidth
         self.params = ledger.params
         self.network = ledger.network_id
         self._seeds = tuple(seeds)

@@ -121,17 +121,21 @@ def shard_frames(
     body: Body,
     first: int = 0,
     range_path: tuple[bytes, ...] = (),
+    frame_bytes: int = FRAME_BYTES_MAX,
 ) -> Iterator[bytes]:
-    """Yield the frames of a shard, or of a range of it that starts at leaf `first`."""
+    """Yield the frames of a shard, or of a range of it that starts at leaf `first`.
+
+    Each has `frame_bytes` of it, which may be fewer than a frame could have.
+    """
     encoded = SHARD_PROOF.encode(proof)
     start = _SHARD.pack(
         Kind.SHARD, chunk, len(encoded), first, len(body), len(range_path)
     )
     view = memoryview(body)
-    parts: tuple[Body, ...] = (start, encoded, *range_path, view[:FRAME_BYTES_MAX])
+    parts: tuple[Body, ...] = (start, encoded, *range_path, view[:frame_bytes])
     yield b"".join(parts)
-    for at in range(FRAME_BYTES_MAX, len(view), FRAME_BYTES_MAX):
-        yield b"".join((bytes([Kind.MORE]), view[at : at + FRAME_BYTES_MAX]))
+    for at in range(frame_bytes, len(view), frame_bytes):
+        yield b"".join((bytes([Kind.MORE]), view[at : at + frame_bytes]))
 
 
 def kind(frame: bytes) -> Kind:

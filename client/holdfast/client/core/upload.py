@@ -25,6 +25,7 @@ from holdfast.client.core.upload_events import (
     FullReceiptFailed,
     FullReceiptKept,
     HeadAcknowledged,
+    HeldBack,
     HolderLost,
     HolderOpened,
     KeepFullReceipt,
@@ -141,6 +142,8 @@ class DealUpload:
                 self._lines[index].lost(reason)
             case ShardStored(index, chunk, now):
                 self._stored(self._lines[index], chunk, now)
+            case HeldBack(index, now):
+                self._lines[index].moved = now
             case _:
                 self._take_answer(event, self._lines[event.index])
 

@@ -81,6 +81,14 @@ class ShardStored:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """We ourselves keep a holder's shards back, for the limit of our bandwidth."""
+
+    index: int
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptCame:
     """A holder countersigned the head it was asked for."""
 
@@ -155,6 +163,7 @@ Event = (
     | HolderOpened
     | HolderLost
     | ShardStored
+    | HeldBack
     | ReceiptCame
     | ShardsMissed
     | NewerHeadShown
