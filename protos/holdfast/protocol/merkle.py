@@ -50,9 +50,9 @@ def leaf_count(length: int) -> int:
 
 def leaf_hashes(data: BytesLike) -> list[bytes]:
     """Return the hashes of the leaves that contiguous `data` is cut into."""
-    view = memoryview(data).cast("B")
+    view, fresh = memoryview(data).cast("B"), _LEAF.copy
     return [
-        leaf_hash(view[start : start + LEAF_BYTES])
+        fresh().update(view[start : start + LEAF_BYTES]).digest()
         for start in range(0, len(view), LEAF_BYTES)
     ]
 

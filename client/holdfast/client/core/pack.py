@@ -147,7 +147,7 @@ class _StoredFrame:
 class PackView:
     """An opened pack; blobs are found by their row in its table."""
 
-    def __init__(self, plaintext: bytes) -> None:
+    def __init__(self, plaintext: bytes | memoryview) -> None:
         """Read the table, or raise DecodingError."""
         self.table = read_table(plaintext)
         self._plaintext = memoryview(plaintext)
@@ -196,10 +196,10 @@ class PackView:
         return self._decoded[1]
 
 
-def read_table(plaintext: bytes) -> PackTable:
+def read_table(plaintext: bytes | memoryview) -> PackTable:
     """Return the table at the end of a pack, or raise DecodingError."""
     length = int.from_bytes(plaintext[-_LENGTH_BYTES:], "big")
     end = len(plaintext) - _LENGTH_BYTES
     if end < 0 or length > end:
         raise DecodingError("a pack is shorter than its table")
-    return _TABLE.decode(plaintext[end - length : end])
+    return _TABLE.decode(bytes(plaintext[end - length : end]))

@@ -9,6 +9,7 @@ zero, and an interrupted upload makes the same chunks again.
 from enum import Enum
 from typing import Final
 
+import numpy as np
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,6 +27,7 @@ _HEADER_BYTES: Final = len(_PREFIX) + 1 + SALT_BYTES
 _TAG_BYTES: Final = 16
 SEAL_BYTES: Final = _HEADER_BYTES + _TAG_BYTES
 PLAINTEXT_BYTES_MAX: Final = CHUNK_BYTES_MAX - SEAL_BYTES
+Sealed = bytes | memoryview  # a chunk, sealed or opened
 _AES_NONCE: Final = bytes(12)
 _XCHACHA_NONCE: Final = bytes(24)
 
@@ -51,7 +53,7 @@ def salt_of(salt_key: bytes, plaintext: bytes) -> bytes:
     return blake3(plaintext, key=salt_key).digest()
 
 
-def seal(key: bytes, salt: bytes, plaintext: bytes, cipher: Cipher) -> bytes:
+def seal(key: bytes, salt: bytes, plaintext: bytes, cipher: Cipher) -> Sealed:
     """Return the sealed chunk; `salt` is `salt_of` the plaintext."""
     assert len(salt) == SALT_BYTES
     assert len(plaintext) <= PLAINTEXT_BYTES_MAX
@@ -59,17 +61,18 @@ def seal(key: bytes, salt: bytes, plaintext: bytes, cipher: Cipher) -> bytes:
     own = hkdf(key, "chunk", salt=salt)
     match cipher:
         case Cipher.AES_256_GCM:
-            sealed = bindings.crypto_aead_aes256gcm_encrypt(
-                plaintext, header, _AES_NONCE, own
-            )
+            sealed = _buffer(len(plaintext) + SEAL_BYTES)
+            sealed[:_HEADER_BYTES] = header
+            body = sealed[_HEADER_BYTES:]
+            AESGCM(own).encrypt_into(_AES_NONCE, plaintext, header, body)
+            return sealed.toreadonly()
         case Cipher.XCHACHA20_POLY1305:
-            sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
+            return header + bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
                 plaintext, header, _XCHACHA_NONCE, own
             )
-    return b"".join((header, sealed))
 
 
-def unseal(key: bytes, ciphertext: bytes | memoryview) -> bytes:
+def unseal(key: bytes, ciphertext: bytes | memoryview) -> Sealed:
     """Return the plaintext of a sealed chunk, or raise SealBrokenError."""
     view = memoryview(ciphertext)
     header = bytes(view[:_HEADER_BYTES])
@@ -78,31 +81,28 @@ def unseal(key: bytes, ciphertext: bytes | memoryview) -> bytes:
     if header[3] != _PREFIX[3]:
         raise SealBrokenError(f"sealed chunks of version {header[3]} are unknown here")
     own = hkdf(key, "chunk", salt=header[-SALT_BYTES:])
-    body = bytes(view[_HEADER_BYTES:])
     try:
-        return _open(header[4], body, header, own)
+        return _open(header[4], view[_HEADER_BYTES:], header, own)
     except (CryptoError, InvalidTag) as error:
         raise SealBrokenError(
             "a chunk was altered, or belongs to another owner"
         ) from error
 
 
-def _open(cipher: int, body: bytes, header: bytes, own: bytes) -> bytes:
+def _open(cipher: int, body: memoryview, header: bytes, own: bytes) -> Sealed:
     match cipher:
         case Cipher.AES_256_GCM.value:
-            return _open_aes(body, header, own)
+            plaintext = _buffer(len(body) - _TAG_BYTES)
+            AESGCM(own).decrypt_into(_AES_NONCE, body, header, plaintext)
+            return plaintext.toreadonly()
         case Cipher.XCHACHA20_POLY1305.value:
             return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(
-                body, header, _XCHACHA_NONCE, own
+                bytes(body), header, _XCHACHA_NONCE, own
             )
         case _:
             raise SealBrokenError(f"cipher {cipher} is unknown here")
 
 
-def _open_aes(body: bytes, header: bytes, own: bytes) -> bytes:
-    try:
-        return bindings.crypto_aead_aes256gcm_decrypt(body, header, _AES_NONCE, own)
-    except UnavailableError:
-        # Made on a processor with AES instructions, restored on one without:
-        # libsodium has no software AES, OpenSSL has.
-        return AESGCM(own).decrypt(_AES_NONCE, body, header)
+def _buffer(size: int) -> memoryview:
+    """Return memory to be overwritten; nobody clears it first."""
+    return np.empty(size, np.uint8).data
