@@ -35,7 +35,7 @@ from holdfast.vault.disk import PosixDisk  # noqa: E402
 from holdfast.wire import frames, rpc  # noqa: E402
 
 HEAD_BYTES = 64 << 20
-STEP_SECONDS = 0.005
+STEP_SECONDS = 0.02
 
 
 class LazyDisk(PosixDisk):
