@@ -126,7 +126,7 @@ def test_the_contracts_of_another_network_are_refused(network: NetworkFile) -> N
     asyncio.run(run())
 
 
-def test_a_keeper_records_the_first_blocks_hash_once(
+def test_a_keeper_records_the_first_blocks_randomness_once(
     anvil: AnvilChain, network: NetworkFile
 ) -> None:
     async def run() -> None:
@@ -143,8 +143,8 @@ def test_a_keeper_records_the_first_blocks_hash_once(
             anvil.ask("anvil_mine", "0x3")
             assert await keeper.record() == 1
             found = await ledger.beacons(1)
-            block = bytes(anvil.web3.eth.get_block(number)["hash"])
-            assert found[0].value == beacon(network.network_id, 1, block)
+            given = bytes(anvil.web3.eth.get_block(number)["mixHash"])
+            assert found[0].value == beacon(network.network_id, 1, given)
 
     asyncio.run(run())
 

@@ -5,16 +5,19 @@
 @title  One network: its parameters and its beacons
 @notice The parameters are given in the canonical encoding of `NetworkParams`, whose
         SHA-256 is the network's id, so nobody can deploy a network under parameters
-        that differ from its id. The beacon of an epoch comes from the hash of the
-        first block at or after its start. Anybody may record it, with the headers of
-        that block and of the one before; nobody can choose another.
+        that differ from its id. The beacon of an epoch comes from the randomness that
+        the chain gave to the first block at or after its start (EIP-4399, the field
+        that was called mix hash), not from the block's hash: its producer could try
+        out one content after the other until the hash suits him. Anybody may record
+        it, with the headers of that block and of the one before; nobody can choose
+        another.
 """
 
 event BeaconRecorded:
     epoch: indexed(uint256)
     beacon: bytes32
     block_number: uint256
-    block_hash: bytes32
+    randomness: bytes32
 
 HEADER_BYTES_MAX: constant(uint256) = 1024
 PARAMS_BYTES_MAX: constant(uint256) = 144
@@ -28,11 +31,15 @@ BLOCKS_MAX: constant(uint256) = 256
 U16_MAX: constant(uint256) = 2**16 - 1
 U32_MAX: constant(uint256) = 2**32 - 1
 U64_MAX: constant(uint256) = 2**64 - 1
+# How RLP says that 32 bytes follow, and the longest string whose length is one byte.
+WORD_PREFIX: constant(uint256) = 160
+SHORT_MAX: constant(uint256) = 55
 
 struct Header:
     parent: bytes32
     number: uint256
     seconds: uint256
+    randomness: bytes32
 
 struct Recorded:
     epoch: uint256
@@ -86,11 +93,10 @@ def record(header: Bytes[HEADER_BYTES_MAX], parent: Bytes[HEADER_BYTES_MAX]):
     @param header The RLP of the first block at or after the epoch's start.
     @param parent The RLP of the block before it.
     """
-    block_hash: bytes32 = keccak256(header)
     first: Header = self._read(header)
     assert first.number < block.number, "block not recent"
     assert first.number + BLOCKS_MAX >= block.number, "block not recent"
-    assert blockhash(first.number) == block_hash, "block unknown"
+    assert blockhash(first.number) == keccak256(header), "block unknown"
     assert first.parent == keccak256(parent), "parent unknown"
 
     epoch: uint256 = self._epoch_at(first.seconds)
@@ -99,13 +105,15 @@ def record(header: Bytes[HEADER_BYTES_MAX], parent: Bytes[HEADER_BYTES_MAX]):
     assert epoch == self._epoch_at(block.timestamp), "epoch over"
     last: Recorded = self._last()
     assert epoch >= last.epoch, "beacon recorded"
+    # Chains that have no randomness say zero, one, or another small number for ever.
+    assert convert(first.randomness, uint256) > U64_MAX, "no randomness"
 
     value: bytes32 = sha256(
         concat(
             b"holdfast beacon v1",
             network_id,
             convert(convert(epoch, uint64), bytes8),
-            block_hash,
+            first.randomness,
         )
     )
     period: uint256 = last.period
@@ -114,7 +122,10 @@ def record(header: Bytes[HEADER_BYTES_MAX], parent: Bytes[HEADER_BYTES_MAX]):
         self._beacon = value
     self._recorded = (epoch + 1) << 128 | period
     log BeaconRecorded(
-        epoch=epoch, beacon=value, block_number=first.number, block_hash=block_hash
+        epoch=epoch,
+        beacon=value,
+        block_number=first.number,
+        randomness=first.randomness,
     )
 
 
@@ -163,7 +174,7 @@ def _epoch_at(seconds: uint256) -> uint256:
 @pure
 def _read(header: Bytes[HEADER_BYTES_MAX]) -> Header:
     """
-    Read the three fields that matter of an RLP header. Its hash is compared with one
+    Read the four fields that matter of an RLP header. Its hash is compared with one
     that the chain knows, so it is well formed.
     """
     assert len(header) > NUMBERS_AT + 64, "header too short"
@@ -181,5 +192,17 @@ def _read(header: Bytes[HEADER_BYTES_MAX]) -> Header:
                 word: uint256 = convert(extract32(header, at + 1), uint256)
                 numbers[i] = word >> (8 * (32 - size))
         at += 1 + size
-    # difficulty, number, gas limit, gas used, timestamp
-    return Header(parent=extract32(header, 4), number=numbers[1], seconds=numbers[4])
+    # Behind them stands what the producer likes to say, and then the randomness.
+    said: uint256 = convert(slice(header, at, 1), uint256)
+    if said >= 128:
+        assert said - 128 <= SHORT_MAX, "header malformed"
+        at += said - 128
+    at += 1
+    assert convert(slice(header, at, 1), uint256) == WORD_PREFIX, "header malformed"
+    # The five numbers: difficulty, number, gas limit, gas used, timestamp.
+    return Header(
+        parent=extract32(header, 4),
+        number=numbers[1],
+        seconds=numbers[4],
+        randomness=extract32(header, at + 1),
+    )

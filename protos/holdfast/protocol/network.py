@@ -113,7 +113,11 @@ def development_params(
     )
 
 
-def beacon(network: NetworkId, epoch: int, block_hash: bytes) -> Digest:
-    """Return epoch's beacon from the hash of its first block (design §4)."""
-    message = network + epoch.to_bytes(8, "big") + block_hash
+def beacon(network: NetworkId, epoch: int, randomness: bytes) -> Digest:
+    """Return epoch's beacon from 32 bytes that nobody chose (design §4).
+
+    They are the hash of the embedded ledger's tick, or what the chain's epoch began
+    with as randomness (EIP-4399; docs/adr/0009 says why not its hash).
+    """
+    message = network + epoch.to_bytes(8, "big") + randomness
     return Digest(hashlib.sha256(b"holdfast beacon v1" + message).digest())
