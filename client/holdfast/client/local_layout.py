@@ -51,13 +51,15 @@ class LocalVault:
 class LocalPlan:
     """What `local.json` says; `quota_bytes` is for each vault.
 
-    `ledger` is "sqlite" or "evm": a program that keeps books, or a chain.
+    `ledger` is "sqlite" or "evm": a program that keeps books, or a chain, whose blocks
+    count when `finality_blocks` others are on them.
     """
 
     epoch_seconds: int
     quota_bytes: int
     vaults: tuple[LocalVault, ...] = ()
     ledger: str = SQLITE
+    finality_blocks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class LocalLayout:
                 said["quota_bytes"],
                 vaults,
                 said.get("ledger", SQLITE),
+                said.get("finality_blocks", 0),
             )
         except FileNotFoundError as error:
             raise NoLocalNetworkError(

@@ -100,14 +100,22 @@ class LocalNetwork:
         quota_bytes: int | None = None,
         ready_seconds: float = READY_SECONDS,
         ledger: str | None = None,
+        finality_blocks: int = 0,
     ) -> NetworkStatus:
         """Make what is not there, start what does not run, and wait for all of it.
 
         Every vault is then registered, funded, healthy and in the registry that
-        clients choose from. `ledger` is SQLITE or EVM.
+        clients choose from. `ledger` is SQLITE or EVM; blocks of a new chain count
+        when `finality_blocks` others are on them.
         """
         with self._locked():
-            plan = await self._made(vaults, epoch_seconds, quota_bytes, ledger)
+            new = LocalPlan(
+                epoch_seconds or EPOCH_SECONDS_DEFAULT,
+                quota_bytes or QUOTA_BYTES_DEFAULT,
+                ledger=ledger or SQLITE,
+                finality_blocks=finality_blocks,
+            )
+            plan = await self._made(new, vaults, epoch_seconds, ledger)
             write_network_file(self.layout, plan)
             started = [self.programs.start(vault.name) for vault in plan.vaults]
             if any(started):
@@ -179,19 +187,14 @@ class LocalNetwork:
 
     async def _made(
         self,
+        plan: LocalPlan,
         vaults: int | None,
         epoch_seconds: int | None,
-        quota_bytes: int | None,
         ledger: str | None,
     ) -> LocalPlan:
         if self.layout.exists():
             plan = self.layout.load_plan()
         else:
-            plan = LocalPlan(
-                epoch_seconds or EPOCH_SECONDS_DEFAULT,
-                quota_bytes or QUOTA_BYTES_DEFAULT,
-                ledger=ledger or SQLITE,
-            )
             self.layout.save_plan(plan)
         if epoch_seconds not in {None, plan.epoch_seconds}:
             raise LocalNetworkError(
@@ -219,7 +222,10 @@ class LocalNetwork:
         half_made = self.layout.half_made_ledger
         if half_made.exists():
             shutil.rmtree(half_made)
-        words = ("chain-init",) if plan.ledger == EVM else ("init", "--development")
+        if plan.ledger == EVM:
+            words = ["chain-init", "--finality-blocks", str(plan.finality_blocks)]
+        else:
+            words = ["init", "--development"]
         await run_once(
             *("holdfast-ledger", *words, "--dir", str(half_made), "--name", "local"),
             *("--epoch-seconds", str(plan.epoch_seconds)),

@@ -104,9 +104,12 @@ def serve_command(directory: Path, endpoint: str | None) -> None:
 @_directory
 @click.option("--name", required=True)
 @click.option("--epoch-seconds", type=click.IntRange(1, 1 << 20), default=5)
-def chain_init_command(directory: Path, name: str, epoch_seconds: int) -> None:
+@click.option("--finality-blocks", type=click.IntRange(0, 1 << 10), default=0)
+def chain_init_command(
+    directory: Path, name: str, epoch_seconds: int, finality_blocks: int
+) -> None:
     """Prepare a chain of one's own for a development network."""
-    local_chain().prepare(directory, name, epoch_seconds)
+    local_chain().prepare(directory, name, epoch_seconds, finality_blocks)
     click.echo(f"a chain for network {name} is prepared in {directory}")
 
 

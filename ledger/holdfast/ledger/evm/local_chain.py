@@ -2,7 +2,8 @@
 
 One directory has the settings (chain.json), what anvil keeps (anvil.json) and the
 network file. Gas costs nothing there, so that accounts need no ether, and every block
-is final: nobody else makes any. Such a network is worth nothing.
+is final unless a depth is asked for: nobody else makes any. Such a network is worth
+nothing.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from holdfast.ledger.evm.commands import NewNetwork, deploy_on
 from holdfast.ledger.evm.ledger import EvmLedger
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.network_file import NAME, NetworkFile, write_whole
+from holdfast.protocol.errors import HoldfastError
 
 PROGRAM_VARIABLE: Final = "HOLDFAST_ANVIL"
 INSTALLED: Final = "build/anvil/node_modules/@foundry-rs"
@@ -33,20 +36,34 @@ SAVE_SECONDS: Final = 20
 END_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 0.1
 BLOCK_GAS: Final = 100_000_000
+# Run before anvil by its own process: an orphan would keep the port, and its last
+# blocks to itself. At SIGTERM it writes its state.
+_TIE: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
-    """What chain.json says; `secret` is the deploying account's, in hexadecimal."""
+    """What chain.json says; `secret` is the deploying account's, in hexadecimal.
+
+    A block counts when `finality_blocks` others are on it.
+    """
 
     name: str
     epoch_seconds: int
     program: str
     port: int
     secret: str
+    finality_blocks: int = 0
 
 
-def prepare(directory: Path, name: str, epoch_seconds: int) -> None:
+def prepare(
+    directory: Path, name: str, epoch_seconds: int, finality_blocks: int = 0
+) -> None:
     """Make the directory of a chain; raises AnvilMissingError, LedgerFileError."""
     program = find_anvil()
     try:
@@ -54,7 +71,9 @@ def prepare(directory: Path, name: str, epoch_seconds: int) -> None:
     except OSError as error:
         raise LedgerFileError(str(directory), str(error.strerror)) from error
     secret = secrets.token_hex(32)
-    settings = ChainSettings(name, epoch_seconds, program, _free_port(), secret)
+    settings = ChainSettings(
+        name, epoch_seconds, program, _free_port(), secret, finality_blocks
+    )
     content = json.dumps(asdict(settings), indent=2) + "\n"
     write_whole(directory / "chain.json", content.encode(), 0o600)
 
@@ -77,8 +96,9 @@ async def serve(directory: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     process = await asyncio.create_subprocess_exec(
-        settings.program, *_options(directory, settings)
+        *_tied(), settings.program, *_options(directory, settings)
     )
+    ended = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -90,6 +110,9 @@ async def serve(directory: Path) -> None:
             ended = process.returncode
             for task in tasks:
                 task.cancel()
+    except* HoldfastError as errors:
+        # What went wrong is a sentence, and the first one counts.
+        raise errors.exceptions[0] from None
     finally:
         await _end(process)
     if ended is not None and not stopped.is_set():
@@ -104,7 +127,8 @@ async def _work(directory: Path, settings: ChainSettings) -> None:
     path = directory / NAME
     if not path.exists():
         genesis = int(time.time())
-        wish = NewNetwork(settings.name, True, settings.epoch_seconds, genesis, 0)
+        depth = settings.finality_blocks
+        wish = NewNetwork(settings.name, True, settings.epoch_seconds, genesis, depth)
         await deploy_on(url, key, wish, path)
     ledger = await EvmLedger.join(NetworkFile.load(path))
     try:
@@ -135,6 +159,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _tied() -> tuple[str, ...]:
+    """Return what lets the kernel end anvil when this process is killed (Linux)."""
+    if sys.platform != "linux":
+        return ()
+    return (sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()))
 
 
 def _options(directory: Path, settings: ChainSettings) -> list[str]:
