@@ -55,6 +55,7 @@ ADVICE: Final = {
         ExitCode.USAGE,
         "correct the file; `holdfast COMMAND --help` names what a command takes",
     ),
+    "TimetableError": Advice("timetable", ExitCode.FAILED),
     "PhraseError": Advice(
         "wrong_phrase",
         ExitCode.WRONG_PASSPHRASE,

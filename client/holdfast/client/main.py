@@ -21,6 +21,7 @@ SECTIONS: Final = {
         "recovery": "Prepare for the worst: a printed kit, guardian shares.",
         "key": "Passphrases of this machine: list, add, change, remove.",
         "config": "Show settings, and where each comes from.",
+        "schedule": "Backups, checks and drills that run by themselves.",
         "version": "Print the version.",
     },
     "Backups": {
