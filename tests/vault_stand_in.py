@@ -74,6 +74,7 @@ class VaultStandIn:
         self.price = PRICE
         self.stored_frames = 0
         self.on_call: Callable[[str], None] = _ignore
+        self.withholds: Callable[[ChunkId], bool] = _never  # hangs on such wants
         self.reached = asyncio.Event()
         self._ledger = ledger
         self._network = ledger.network_id
@@ -192,7 +193,7 @@ class VaultStandIn:
         _, held = await self.authorised(opening.evidence, {Purpose.READ}, context)
         async for frame in requests:
             want = frames.read_want(frame)
-            if self.faults.serves_nothing:
+            if self.faults.serves_nothing or self.withholds(want.chunk):
                 self.reached.set()
                 await asyncio.Event().wait()
             shard = held.shards.get(want.chunk)
@@ -385,3 +386,8 @@ def _may_follow(head: Head, held: HeldDeal, conflict: tuple[Head, ...]) -> bool:
 
 def _ignore(_call: str) -> None:
     """Tell nobody."""
+
+
+def _never(_chunk: ChunkId) -> bool:
+    """Withhold nothing."""
+    return False
