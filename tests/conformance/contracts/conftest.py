@@ -1,9 +1,10 @@
 """Contract tests need the dependency group `evm`; without it they are not collected.
 
-They run on py-evm in this process, and on anvil too when HOLDFAST_ANVIL names one.
+They run on anvil and on py-evm in this process. py-evm takes a hundred times as long,
+so where there is an anvil the default run plays on both only what an attacker tries;
+the rest of py-evm's runs are long ones.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -13,13 +14,32 @@ import pytest
 
 EVM = all(find_spec(name) for name in ("web3", "eth_tester", "vyper"))
 collect_ignore_glob = [] if EVM else ["test_*.py"]
-CHAINS = ["py-evm", "anvil"] if "HOLDFAST_ANVIL" in os.environ else ["py-evm"]
+PY_EVM, ON_ANVIL = "py-evm", "anvil"
+ATTACKS = {
+    "test_contracts_certificates.py",
+    "test_contracts_keys.py",
+    "test_contracts_payouts.py",
+}
+ANVIL: str | None = None
 
 if EVM:
-    from evm_anvil import running_anvil
+    from evm_anvil import anvil_program, running_anvil
     from evm_chain import TestChain
     from evm_network import TestNetwork, make_vault
     from evm_stage import Stage, set_stage
+
+    ANVIL = anvil_program()
+
+CHAINS = [PY_EVM] if ANVIL is None else [PY_EVM, ON_ANVIL]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to the long run what another chain shows as well, and sooner."""
+    for item in items:
+        slow = f"[{PY_EVM}" in item.name and item.path.parent.name == "contracts"
+        if ANVIL is not None and slow and item.path.name not in ATTACKS:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session", params=CHAINS)
@@ -28,10 +48,10 @@ def new_chain(request: pytest.FixtureRequest) -> Iterator[Callable[[], Any]]:
     with ExitStack() as running:
 
         def make() -> Any:
-            if request.param == "py-evm":
+            if request.param == PY_EVM:
                 return TestChain()
-            program = os.environ["HOLDFAST_ANVIL"]
-            return running.enter_context(running_anvil(program))
+            assert ANVIL is not None
+            return running.enter_context(running_anvil(ANVIL))
 
         yield make
 

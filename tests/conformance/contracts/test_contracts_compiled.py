@@ -1,16 +1,13 @@
 """What is committed beside the sources is what they compile to."""
 
-import runpy
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from compile_source import SCRIPT
+from compile_source import compiled_text, script
 from holdfast.contracts import NAMES, load
 
-COMPILER: dict[str, Any] = runpy.run_path(str(SCRIPT))
-SOURCES: list[Path] = COMPILER["sources"]()
+SOURCES: list[Path] = script()["sources"]()
 CODE_BYTES_MAX = 24_576
 
 
@@ -21,7 +18,7 @@ def test_every_contract_can_be_loaded() -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 def test_the_committed_bytecode_is_the_sources(source: Path) -> None:
     committed = source.with_suffix(".json").read_text("utf-8")
-    assert COMPILER["compiled"](source) == committed
+    assert compiled_text(source) == committed
 
 
 @pytest.mark.parametrize("name", NAMES)
