@@ -81,16 +81,22 @@ class Invocation:
 
         When all went well, the owner's money is looked after and warned of.
         """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
         from holdfast.wire import process  # noqa: PLC0415
 
         process.prepare()  # before the SDK imports NumPy
-        from holdfast.client.bandwidth import bandwidth  # noqa: PLC0415
-        from holdfast.client.session import AsyncClient, Client  # noqa: PLC0415
+        profile, passphrase = self.profile(), self.passphrase()
+        with ThreadPoolExecutor(1) as beside:
+            # The passphrase takes as long as the imports do, on purpose.
+            unlocking = beside.submit(profile.unlock, passphrase)
+            from holdfast.client.bandwidth import bandwidth  # noqa: PLC0415
+            from holdfast.client.session import AsyncClient, Client  # noqa: PLC0415
 
-        profile = self.profile()
+            keys = unlocking.result()
         limits = bandwidth(self.limit_upload, self.limit_download)
         connect = partial(AsyncClient.connect, limits=limits)
-        with Client(profile, profile.unlock(self.passphrase()), connect) as client:
+        with Client(profile, keys, connect) as client:
             yield client
             self._look_after(client)
 

@@ -3,21 +3,20 @@
 A server shows a self-signed certificate that its callers pin. Each call names
 the protocol version in its metadata; another major version is refused with a
 sentence, before any handler runs. Health and reflection are always on.
+
+What only servers need is imported when one starts: clients start many times a day.
 """
 
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+
+if TYPE_CHECKING:
+    from grpc_health.v1 import health
 
 PROTOCOL_VERSION: Final = "1.0"
 VERSION_KEY: Final = "holdfast-protocol"
@@ -50,12 +49,20 @@ class TlsIdentity:
 
     def certificate_der(self) -> bytes:
         """Return the certificate as DER, as vault records carry it."""
+        from cryptography import x509  # noqa: PLC0415
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
         certificate = x509.load_pem_x509_certificate(self.certificate_pem)
         return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def make_certificate() -> TlsIdentity:
     """Return a new P-256 key with a self-signed certificate for it."""
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, TLS_NAME)])
     start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -82,6 +89,9 @@ def make_certificate() -> TlsIdentity:
 
 def certificate_pem(der: bytes) -> bytes:
     """Return a DER certificate as PEM, or raise ValueError."""
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
     return x509.load_der_x509_certificate(der).public_bytes(serialization.Encoding.PEM)
 
 
@@ -102,7 +112,7 @@ class RunningServer:
 
     port: int
     _server: grpc.aio.Server
-    _health: health.aio.HealthServicer
+    _health: "health.aio.HealthServicer"
 
     async def stop(self, grace_seconds: float = 1.0) -> None:
         """Refuse new calls, let running ones end for a while, and close."""
@@ -125,6 +135,9 @@ async def serve(
     `services` add their handlers to the server; `names` are their full names,
     which health and reflection then list.
     """
+    from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # noqa: PLC0415
+    from grpc_reflection.v1alpha import reflection  # noqa: PLC0415
+
     server = grpc.aio.server(
         interceptors=[VersionCheck()],
         options=_SERVER_OPTIONS,
