@@ -5,7 +5,7 @@
 #   docker/build_without_engine.sh [DIRECTORY]     (default: build/container)
 #
 # It needs root, and Debian's buildah and debootstrap. MIRROR names another Debian
-# mirror; CA_BUNDLE a file of certificate authorities that pip is to trust.
+# mirror; CA_BUNDLE a file of certificate authorities that pip and npm are to trust.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,8 @@ directory=$(realpath -m "${1:-build/container}")
 mirror=${MIRROR:-http://deb.debian.org/debian}
 base=localhost/holdfast-base
 image=localhost/holdfast
+node=localhost/holdfast-node
+anvil=localhost/holdfast-anvil
 export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs} BUILDAH_ISOLATION=chroot
 store=(--root "$directory/storage" --runroot "$directory/run")
 mkdir -p "$directory"
@@ -23,28 +25,49 @@ done
 
 trust=()
 if [ -n "${CA_BUNDLE:-}" ]; then
-  trust=(--volume "$CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt:ro"
-         --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt)
+  bundle=/etc/ssl/certs/ca-certificates.crt
+  trust=(--volume "$CA_BUNDLE:$bundle:ro" --env "PIP_CERT=$bundle" --env "NODE_EXTRA_CA_CERTS=$bundle")
 fi
 
-if ! buildah "${store[@]}" inspect --type image "$base" >/dev/null 2>&1; then
-  if [ ! -e "$directory/base.done" ]; then
-    rm -rf "$directory/base"
-    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-      bookworm "$directory/base" "$mirror"
-    touch "$directory/base.done"
+make_base() {  # IMAGE PACKAGES: a minimal Debian with these
+  local folder=$directory/${1##*/} container
+  if buildah "${store[@]}" inspect --type image "$1" >/dev/null 2>&1; then
+    return
+  fi
+  if [ ! -e "$folder.done" ]; then
+    rm -rf "$folder"
+    debootstrap --variant=minbase "--include=$2,ca-certificates" bookworm "$folder" "$mirror"
+    touch "$folder.done"
   fi
   container=$(buildah "${store[@]}" from scratch)
-  tar --directory "$directory/base" --create --file "$directory/base.tar" .
-  buildah "${store[@]}" add "$container" "$directory/base.tar" /
-  rm "$directory/base.tar"
-  buildah "${store[@]}" commit --rm "$container" "$base"
-fi
+  tar --directory "$folder" --create --file "$folder.tar" .
+  buildah "${store[@]}" add "$container" "$folder.tar" /
+  rm "$folder.tar"
+  buildah "${store[@]}" commit --rm "$container" "$1"
+}
 
-buildah "${store[@]}" bud "${trust[@]}" --build-arg "BASE=$base" --format docker \
-  --file docker/Dockerfile --tag "$image" .
+build() {  # IMAGE BASE DOCKERFILE CONTEXT
+  buildah "${store[@]}" bud "${trust[@]}" --build-arg "BASE=$2" --format docker \
+    --file "$3" --tag "$1" "$4"
+}
 
+make_base "$base" python3,python3-venv
+build "$image" "$base" docker/Dockerfile .
 container=$(buildah "${store[@]}" from "$image")
 trap 'buildah "${store[@]}" rm "$container" >/dev/null' EXIT
 buildah "${store[@]}" run --user holdfast "$container" -- bash -s < docker/check_image.sh
 echo "the image $image works"
+
+make_base "$node" npm
+build "$anvil" "$node" docker/anvil.Dockerfile docker
+chain=$(buildah "${store[@]}" from "$anvil")
+port=$(python3 -c 'import random; print(random.randrange(30000, 32000))')
+# The chroot shares our network: the node is at a loopback address of ours.
+buildah "${store[@]}" run --user anvil "$chain" -- \
+  anvil.sh --host 127.0.0.1 --port "$port" &
+running=$!
+trap 'kill "$running"; wait "$running" || true
+  buildah "${store[@]}" rm "$container" "$chain" >/dev/null' EXIT
+buildah "${store[@]}" run --user holdfast --env "HOLDFAST_RPC=http://127.0.0.1:$port" \
+  "$container" -- bash -s < docker/check_image.sh
+echo "the image $image works on the chain of $anvil"

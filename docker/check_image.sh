@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Runs inside the image, as its user: a ledger and three vaults beside one another on
-# loopback addresses, started and asked after their health as containers are.
+# loopback addresses, started and asked after their health as containers are. With
+# HOLDFAST_RPC, a node of a chain, the ledger is on that chain.
 set -euo pipefail
-python=/opt/holdfast/bin/python
+home=${HOLDFAST_IMAGE:-/opt/holdfast}
+python=${HOLDFAST_PYTHON:-/opt/holdfast/bin/python}
 work=$(mktemp -d)
 servers=()
 cleanup() {
@@ -22,21 +24,22 @@ as() {  # NUMBER COMMAND...: with the data and the address of that container
 }
 
 port=$("$python" -c 'import random; print(random.randrange(20000, 30000, 10))')
+first=$([ -n "${HOLDFAST_RPC:-}" ] && echo chain || echo ledger)
 [ "$(id -u)" != 0 ] || { echo "the image runs as root" >&2; exit 1; }
 for number in 0 1 2 3; do
   mkdir -p "$work/$number"
-  role=$([ "$number" = 0 ] && echo ledger || echo vault)
+  role=$([ "$number" = 0 ] && echo "$first" || echo vault)
   HOLDFAST_DATA=$work/$number HOLDFAST_ADDRESS=127.0.0.1:$((port + number)) \
-    "$python" /opt/holdfast/entry.py "$role" &
+    "$python" "$home"/entry.py "$role" &
   servers+=($!)
 done
 for number in 0 1 2 3; do
   for _ in $(seq 90); do
-    as "$number" "$python" /opt/holdfast/health.py >/dev/null 2>&1 && [ -e "$work/$number" ] &&
+    as "$number" "$python" "$home"/health.py >/dev/null 2>&1 && [ -e "$work/$number" ] &&
       [ -n "$(ls -A "$work/$number")" ] && break
     sleep 1
   done
-  as "$number" "$python" /opt/holdfast/health.py || { echo "server $number is not healthy" >&2; exit 1; }
+  as "$number" "$python" "$home"/health.py || { echo "server $number is not healthy" >&2; exit 1; }
   echo "server $number is healthy"
 done
-as 4 "$python" /opt/holdfast/entry.py client version
+as 4 "$python" "$home"/entry.py client version

@@ -1,4 +1,7 @@
-"""What a container does: `ledger`, `vault`, or `client` with the client's arguments.
+"""What a container does: `ledger`, `chain`, `vault`, or `client` with its arguments.
+
+`chain` is the ledger on an EVM chain: it deploys the contracts of a development
+network through a node, once, and then keeps its beacons.
 
 Everything that must survive is in /data, a volume of this container alone. /network
 is shared: there the ledger leaves the network's file, and every vault its
@@ -8,16 +11,22 @@ certificate, by which the others find it. Nothing in it is secret.
     HOLDFAST_NETWORK_NAME   a new ledger's name          (default: compose)
     HOLDFAST_EPOCH_SECONDS  a new ledger's epochs        (default: 5)
     HOLDFAST_QUOTA          what a new vault offers      (default: 10GiB)
+    HOLDFAST_RPC            the node of `chain`          (default: http://anvil:8545)
 """
 
+import json
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+
+from eth_account import Account
 
 from holdfast.ledger.network_file import SEEDS_MAX, NetworkFile, SeedVault
 
@@ -79,6 +88,36 @@ def ledger() -> int:
     return run_until_stopped(command, directory / "network.json", NETWORK)
 
 
+def chain() -> int:
+    directory = DATA / "chain"
+    keystore, passphrase = directory / "keystore.json", directory / "passphrase"
+    account = ("--keystore", str(keystore), "--passphrase-file", str(passphrase))
+    network = ("--network-file", str(directory / "network.json"))
+    if not keystore.exists():
+        make_account(keystore, passphrase)
+    if not (directory / "network.json").exists():
+        deploy = ("ledger", "deploy", "--development", "--finality-blocks", "0")
+        rpc = ("--rpc", os.environ.get("HOLDFAST_RPC", "http://anvil:8545"))
+        name = ("--name", os.environ.get("HOLDFAST_NETWORK_NAME", "compose"))
+        epoch = ("--epoch-seconds", os.environ.get("HOLDFAST_EPOCH_SECONDS", "5"))
+        words = (*deploy, *rpc, *name, *epoch, *account, *network)
+        subprocess.run(program("holdfast", *words), check=True)
+    publish(directory / "network.json", NETWORK)
+    command = program("holdfast", "ledger", "beacons", *account, *network)
+    os.execv(command[0], command)
+
+
+def make_account(keystore: Path, passphrase: Path) -> None:
+    """Write an account of our own: on a free chain it needs no ether."""
+    words = secrets.token_hex(16)
+    keystore.parent.mkdir(exist_ok=True)
+    passphrase.touch(0o600)
+    passphrase.write_text(words)
+    half = keystore.with_suffix(".half")
+    half.write_text(json.dumps(Account.encrypt(Account.create().key, words)))
+    half.rename(keystore)
+
+
 def vault() -> int:
     wait_for(NETWORK)
     directory = DATA / "vault"
@@ -108,9 +147,7 @@ def client(arguments: list[str]) -> int:
         seeds = tuple(
             SeedVault(address, path.read_bytes()) for address, path in known_vaults()
         )
-        NetworkFile(file.params, file.endpoint, file.certificate, seeds).save(
-            DATA / "network.json"
-        )
+        replace(file, seeds=seeds).save(DATA / "network.json")
     command = program("holdfast", *arguments)
     os.execv(command[0], command)
 
@@ -119,6 +156,8 @@ def main() -> int:
     match sys.argv[1:]:
         case ["ledger"]:
             return ledger()
+        case ["chain"]:
+            return chain()
         case ["vault"]:
             return vault()
         case ["client", *arguments]:

@@ -32,6 +32,8 @@ async def serving() -> bool:
 
 
 def main() -> int:
+    if (DATA / "chain").exists():
+        return 0 if (DATA / "chain" / "network.json").exists() else 1
     if not (DATA / "ledger").exists() and not (DATA / "vault").exists():
         return 0  # a client serves nothing
     try:
