@@ -54,12 +54,35 @@ FEW: Final = (
     "test_two_writers_of_one_account_both_get_through",
     "test_when_everybody_has_left_no_stake_stays_locked",
 )
-"""Those for the chain in this process, which is slow; anvil plays all of them."""
+"""Those for the chain in this process, which is slow; anvil plays all scenarios."""
+
+OFTEN: Final = frozenset(
+    {
+        "test_a_closed_deal_ends_with_the_period",
+        "test_a_refund_frees_those_who_hold_the_deal_at_its_end",
+        "test_a_closed_deal_that_still_runs_gets_one",
+        "test_claims_never_exceed_the_certified_total",
+        "test_one_answer_brings_a_follower_up_to_date",
+        "test_only_a_majority_of_the_committee_settles",
+        "test_the_faucet_gives_to_an_account_once",
+        "test_who_rebuilt_takes_the_place_at_the_lost_holders_price",
+        *FEW,
+    }
+)
+"""Those of the default run on anvil: one or two of each kind."""
+assert SCENES.keys() >= OFTEN
 
 ANVIL: Final = anvil_program()
-CASES: Final = [("in process", name) for name in FEW] + [
-    ("anvil", name) for name in sorted(SCENES) if ANVIL
-]
+
+
+def _cases() -> Iterator[object]:
+    """Return what is played where; what only repeats another is for the long run."""
+    for name in FEW:
+        marks = [pytest.mark.long] if ANVIL else []
+        yield pytest.param("in process", name, marks=marks)
+    for name in sorted(SCENES) if ANVIL else ():
+        marks = [] if name in OFTEN else [pytest.mark.long]
+        yield pytest.param("anvil", name, marks=marks)
 
 
 class Chains:
@@ -88,7 +111,7 @@ def chains() -> Iterator[Chains]:
         yield Chains(running)
 
 
-@pytest.mark.parametrize(("kind", "name"), CASES)
+@pytest.mark.parametrize(("kind", "name"), list(_cases()))
 def test_a_chain_goes_as_every_ledger(kind: str, name: str, chains: Chains) -> None:
     scenario, genesis = SCENES[name]
     network = chains.stage(kind, genesis)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -122,16 +123,21 @@ def teardown_module() -> None:
     TokensOnBoth.running.close()
 
 
-quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-TestTokensOnBoth = TokensOnBoth.TestCase
-TestTokensOnBoth.settings = settings(
-    max_examples=1, stateful_step_count=12, deadline=None, suppress_health_check=quiet
-)
-if ANVIL is not None:
-    TestTokensOnAnvil = TokensOnAnvil.TestCase
-    TestTokensOnAnvil.settings = settings(
-        max_examples=3,
-        stateful_step_count=25,
+def played(machine: type[TokensOnBoth], examples: int, steps: int) -> Any:
+    """Return the test that plays a machine so often, with so many steps each."""
+    case: Any = type("TestCase", (machine.TestCase,), {})
+    quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    case.settings = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
         deadline=None,
         suppress_health_check=quiet,
     )
+    return case
+
+
+TestTokensOnBoth = played(TokensOnBoth, 1, 6)
+TestTokensOnBothForLong = pytest.mark.long(played(TokensOnBoth, 3, 25))
+if ANVIL is not None:
+    TestTokensOnAnvil = played(TokensOnAnvil, 1, 15)
+    TestTokensOnAnvilForLong = pytest.mark.long(played(TokensOnAnvil, 10, 40))
