@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from holdfast.client.wording import (
     UnreadableAmountError,
     count,
+    ether,
     hold,
+    read_ether,
     read_hold,
     read_size,
     read_span,
@@ -99,3 +101,26 @@ def test_spans_are_written_in_two_units_at_most() -> None:
 
 def test_one_thing_is_not_called_many() -> None:
     assert (count(1, "file"), count(2000, "file")) == ("1 file", "2,000 files")
+
+
+@pytest.mark.parametrize(
+    ("wei", "text"),
+    [
+        (0, "0 ether"),
+        (1, "less than 0.000000001 ether"),
+        (10**18, "1 ether"),
+        (10**21, "1,000 ether"),
+        (12_500_000 * 10**9, "0.0125 ether"),
+        (1_234_567_891_999_999_999, "1.234567891 ether"),
+    ],
+)
+def test_wei_are_written_as_ether(wei: int, text: str) -> None:
+    assert ether(wei) == text
+
+
+def test_ether_is_read_to_the_last_wei() -> None:
+    assert read_ether("0.5") == 5 * 10**17
+    assert read_ether("1,000.000000000000000001 ether") == 10**21 + 1
+    for wrong in ("", "much", "0", "-1", "1e-19", "nan", "1e30"):
+        with pytest.raises(UnreadableAmountError):
+            read_ether(wrong)

@@ -52,14 +52,17 @@ class LocalPlan:
     """What `local.json` says; `quota_bytes` is for each vault.
 
     `ledger` is "sqlite" or "evm": a program that keeps books, or a chain, whose blocks
-    count when `finality_blocks` others are on them.
+    count when `finality_blocks` others are on them. `rpc` is the URL of a node that is
+    there already; each vault got `ether_wei` there for gas.
     """
 
     epoch_seconds: int
     quota_bytes: int
     vaults: tuple[LocalVault, ...] = ()
     ledger: str = SQLITE
-    finality_blocks: int = 0
+    finality_blocks: int | None = 0
+    rpc: str = ""
+    ether_wei: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ class LocalLayout:
                 vaults,
                 said.get("ledger", SQLITE),
                 said.get("finality_blocks", 0),
+                said.get("rpc", ""),
+                said.get("ether_wei", 0),
             )
         except FileNotFoundError as error:
             raise NoLocalNetworkError(

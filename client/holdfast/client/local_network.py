@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -32,6 +32,7 @@ from holdfast.client.local_layout import (
     LocalVault,
     NoLocalNetworkError,
 )
+from holdfast.client.local_other_node import OtherNode, give_gas, prepare
 from holdfast.client.local_programs import LocalPrograms, run_once
 from holdfast.client.local_waiting import wait_for_ledger, wait_until_ready
 from holdfast.protocol.units import GIB
@@ -49,6 +50,14 @@ Tell = Callable[[str], None]
 
 def silent(_line: str) -> None:
     """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeVault:
+    """A new vault, and the address of its account."""
+
+    vault: LocalVault
+    account: str
 
 
 class VaultUnknownError(LocalNetworkError):
@@ -100,22 +109,28 @@ class LocalNetwork:
         quota_bytes: int | None = None,
         ready_seconds: float = READY_SECONDS,
         ledger: str | None = None,
-        finality_blocks: int = 0,
+        finality_blocks: int | None = None,
+        node: OtherNode | None = None,
     ) -> NetworkStatus:
         """Make what is not there, start what does not run, and wait for all of it.
 
         Every vault is then registered, funded, healthy and in the registry that
-        clients choose from. `ledger` is SQLITE or EVM; blocks of a new chain count
-        when `finality_blocks` others are on them.
+        clients choose from. `ledger` is SQLITE or EVM, whose chain is that of
+        `node` or one of its own; a block counts when `finality_blocks` others are on
+        it, by default at once on a chain of its own, elsewhere when the chain says so.
         """
         with self._locked():
             new = LocalPlan(
                 epoch_seconds or EPOCH_SECONDS_DEFAULT,
                 quota_bytes or QUOTA_BYTES_DEFAULT,
-                ledger=ledger or SQLITE,
+                ledger=EVM if node else ledger or SQLITE,
                 finality_blocks=finality_blocks,
             )
-            plan = await self._made(new, vaults, epoch_seconds, ledger)
+            if node is not None:
+                new = replace(new, rpc=node.url, ether_wei=node.wei_for_each(vaults))
+            elif finality_blocks is None:
+                new = replace(new, finality_blocks=0)
+            plan = await self._made(new, vaults, epoch_seconds, ledger, node)
             write_network_file(self.layout, plan)
             started = [self.programs.start(vault.name) for vault in plan.vaults]
             if any(started):
@@ -191,8 +206,10 @@ class LocalNetwork:
         vaults: int | None,
         epoch_seconds: int | None,
         ledger: str | None,
+        node: OtherNode | None,
     ) -> LocalPlan:
-        if self.layout.exists():
+        paid = node is None or self.layout.ledger.exists()
+        if self.layout.exists() and paid:
             plan = self.layout.load_plan()
         else:
             self.layout.save_plan(plan)
@@ -206,8 +223,13 @@ class LocalNetwork:
                 f"the network in {self.layout.directory} has its ledger on "
                 f"{plan.ledger} for good"
             )
+        if node is not None and node.url != plan.rpc:
+            raise LocalNetworkError(
+                f"the network in {self.layout.directory} is not on the chain behind "
+                f"{node.url}; name another directory with --dir"
+            )
         if not self.layout.ledger.exists():
-            await self._make_ledger(plan)
+            await self._make_ledger(plan, node)
         self.programs.start(LEDGER)
         await wait_for_ledger(self.layout, self.programs, READY_SECONDS)
         wanted = vaults or len(plan.vaults) or VAULTS_DEFAULT
@@ -216,27 +238,31 @@ class LocalNetwork:
             plan = await self._add_vaults(plan, wanted if plan.vaults else 1)
         return plan
 
-    async def _make_ledger(self, plan: LocalPlan) -> None:
+    async def _make_ledger(self, plan: LocalPlan, node: OtherNode | None) -> None:
         self._tell(f"making a ledger with epochs of {plan.epoch_seconds} s")
         # Under its own name it is whole; a command that was killed leaves the other.
         half_made = self.layout.half_made_ledger
         if half_made.exists():
             shutil.rmtree(half_made)
-        if plan.ledger == EVM:
-            words = ["chain-init", "--finality-blocks", str(plan.finality_blocks)]
+        if plan.rpc:
+            await prepare(half_made, plan, node or OtherNode(plan.rpc))
+        elif plan.ledger == EVM:
+            depth = ("--finality-blocks", str(plan.finality_blocks or 0))
+            await self._init_ledger(plan, "chain-init", *depth)
         else:
-            words = ["init", "--development"]
-        await run_once(
-            *("holdfast-ledger", *words, "--dir", str(half_made), "--name", "local"),
-            *("--epoch-seconds", str(plan.epoch_seconds)),
-        )
+            await self._init_ledger(plan, "init", "--development")
         half_made.rename(self.layout.ledger)
+
+    async def _init_ledger(self, plan: LocalPlan, *words: str) -> None:
+        where = ("--dir", str(self.layout.half_made_ledger), "--name", "local")
+        epochs = ("--epoch-seconds", str(plan.epoch_seconds))
+        await run_once("holdfast-ledger", *words, *where, *epochs)
 
     async def _add_vaults(self, plan: LocalPlan, wanted: int) -> LocalPlan:
         numbers = range(len(plan.vaults) + 1, wanted + 1)
         turns = asyncio.Semaphore(_AT_ONCE)
 
-        async def make(number: int, port: int) -> LocalVault:
+        async def make(number: int, port: int) -> MadeVault:
             async with turns:
                 return await self._make_vault(plan, number, f"127.0.0.1:{port}")
 
@@ -246,14 +272,17 @@ class LocalNetwork:
                 for number, port in zip(numbers, free_ports(len(numbers)), strict=True)
             ]
         made = tuple(task.result() for task in tasks)
+        if plan.rpc:
+            accounts = [one.account for one in made]
+            await give_gas(self.layout.ledger, accounts, plan.ether_wei)
         self._tell(f"made {len(made)} vaults" if len(made) > 1 else "made a vault")
-        plan = replace(plan, vaults=(*plan.vaults, *made))
+        plan = replace(plan, vaults=(*plan.vaults, *(one.vault for one in made)))
         self.layout.save_plan(plan)
         return plan
 
     async def _make_vault(
         self, plan: LocalPlan, number: int, endpoint: str
-    ) -> LocalVault:
+    ) -> MadeVault:
         directory = self.layout.numbered(number)
         if directory.exists():
             # Half made by a command that was killed: it never ran, it holds nothing.
@@ -262,12 +291,14 @@ class LocalNetwork:
             f"--seed-peer={seed.endpoint}={self.layout.certificate(seed)}"
             for seed in plan.vaults[:_SEEDS]
         ]
-        said = await run_once(
+        printed = await run_once(
             *("holdfast-vault", "init", "--dir", str(directory), "--json"),
             *("--network", str(self.layout.ledger_file)),
             *("--quota", str(plan.quota_bytes), "--endpoint", endpoint, *seeds),
         )
-        return LocalVault(number, json.loads(said)["vault"], endpoint)
+        said = json.loads(printed)
+        vault = LocalVault(number, said["vault"], endpoint)
+        return MadeVault(vault, said["account"])
 
 
 def free_ports(count: int) -> list[int]:

@@ -15,6 +15,9 @@ _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?b)?", re.IGNORECASE)
 _NAMES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _SPAN: Final = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31_557_600}
+_WEI_SHOWN: Final = 10**9
+_ETHER_PARTS: Final = 10**9
+_WEI_MAX: Final = 10**27
 _SPANS: Final = ("second", "minute", "hour", "day", "week", "year", "epoch")
 
 
@@ -38,6 +41,14 @@ def hold(grains: Grains) -> str:
     digits = f"{rest:09d}".rstrip("0")
     sign = "-" if grains < 0 else ""
     return f"{sign}{whole:,}{'.' if digits else ''}{digits} HOLD"
+
+
+def ether(wei: int) -> str:
+    """Return wei as "0.0125 ether", cut after nine decimals but never to nothing."""
+    if 0 < wei < _WEI_SHOWN:
+        return "less than 0.000000001 ether"
+    digits = f"{Decimal(wei // _WEI_SHOWN) / _ETHER_PARTS:,f}"
+    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits} ether"
 
 
 def count(number: int, noun: str, nouns: str = "") -> str:
@@ -81,6 +92,21 @@ def read_hold(text: str) -> Grains:
     if whole != grains or not 0 <= whole <= SUPPLY_MAX:
         raise UnreadableAmountError(
             f"{text!r} is not an amount: tokens have nine decimals and are not negative"
+        )
+    return whole
+
+
+def read_ether(text: str) -> int:
+    """Return the wei that "0.5" or "0.5 ether" mean."""
+    bare = text.strip().lower().removesuffix("ether").strip().replace(",", "")
+    try:
+        wei = Decimal(bare) * _WEI_SHOWN * _ETHER_PARTS
+        whole = int(wei)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise UnreadableAmountError(f"{text!r} is not an amount such as 0.5") from error
+    if whole != wei or not 0 < whole <= _WEI_MAX:
+        raise UnreadableAmountError(
+            f"{text!r} is not an amount: ether has 18 decimals and is more than none"
         )
     return whole
 

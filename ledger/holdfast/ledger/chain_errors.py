@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from holdfast.ledger.core.address import address_text
 from holdfast.ledger.core.errors import Blame, LedgerError
 from holdfast.protocol.units import AccountId, VaultId
 
@@ -31,6 +32,39 @@ class GasMissingError(LedgerError):
         return (
             f"account 0x{self.account.hex()} has too little ether for this "
             "transaction's gas; send it some"
+        )
+
+
+@dataclass(eq=False)
+class EtherMissingError(LedgerError):
+    """An account that is to pay for others has too little ether; figures are wei."""
+
+    account: AccountId
+    endpoint: str
+    found: int
+    needed: int
+    code = "ether_missing"
+
+    def __str__(self) -> str:
+        found, needed = (wei / 10**18 for wei in (self.found, self.needed))
+        return (
+            f"account {address_text(self.account)} has {found:.6f} ether on the chain "
+            f"behind {self.endpoint}, and {needed:.6f} are needed; nothing was sent: "
+            "send it some, or name another account's keystore"
+        )
+
+
+@dataclass(eq=False)
+class PayerMissingError(LedgerError):
+    """Nobody is named who pays for gas, and the node has no account of its own."""
+
+    endpoint: str
+    code = "payer_missing"
+
+    def __str__(self) -> str:
+        return (
+            f"the node at {self.endpoint} keeps no unlocked account that could pay "
+            "for gas; name one that has ether with --keystore FILE"
         )
 
 

@@ -54,6 +54,18 @@ def prepare_to_join(file: NetworkFile) -> None:
         _chain_ledger()
 
 
+def open_keystore(path: Path, passphrase: str) -> AccountKey:
+    """Return the account in an encrypted keystore file of any Ethereum wallet.
+
+    Raises LedgerFileError, ChainExtraMissingError.
+    """
+    try:
+        from holdfast.ledger.evm.keystore import read_keystore  # noqa: PLC0415
+    except ImportError as error:
+        raise ChainExtraMissingError(str(error.name)) from error
+    return read_keystore(path, passphrase)
+
+
 def _chain_ledger() -> "type[EvmLedger]":
     try:
         from holdfast.ledger.evm.ledger import EvmLedger  # noqa: PLC0415

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +16,11 @@ from holdfast.client.invocation import Invocation, pass_invocation
 if TYPE_CHECKING:  # grpc is imported only when a command runs
     from holdfast.client.local_health import NetworkStatus, VaultStatus
     from holdfast.client.local_network import LocalNetwork
+    from holdfast.client.local_other_node import OtherNode
+
+READY_SECONDS: Final = 120.0
+READY_SECONDS_ELSEWHERE: Final = 900.0
+"""Blocks of other chains come, and become final, in their own time."""
 
 directory_option = click.option(
     "--dir",
@@ -45,6 +50,23 @@ def command() -> None:
     type=click.Choice(["sqlite", "evm"]),
     help="Where tokens live: evm starts a chain of its own.  [default: sqlite]",
 )
+@click.option(
+    "--rpc",
+    metavar="URL",
+    help="Put the ledger on the chain behind this node, which makes blocks by itself.",
+)
+@click.option(
+    "--keystore",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Who pays with --rpc.  [default: an account that the node keeps unlocked]",
+)
+@click.option("--ether", default="10", help="What is paid with --rpc.  [default: 10]")
+@click.option(
+    "--finality-blocks",
+    type=click.IntRange(0, 1 << 10),
+    help="A block counts under this many others.  [default: 0; with --rpc, when the "
+    "chain says so]",
+)
 @directory_option
 @pass_invocation
 def up(
@@ -54,18 +76,49 @@ def up(
     epoch_seconds: int | None,
     quota: str | None,
     ledger: str | None,
+    rpc: str | None,
+    keystore: Path | None,
+    ether: str,
+    finality_blocks: int | None,
     directory: Path | None,
 ) -> None:
     """Start the network, or what of it does not run, and wait until it is healthy."""
     output = invocation.output
     network = _network(invocation, directory)
     bytes_offered = wording.read_size(quota) if quota else None
+    node = None if rpc is None else _other_node(invocation, rpc, keystore, ether)
     status = asyncio.run(
-        network.up(vaults, epoch_seconds, bytes_offered, ledger=ledger)
+        network.up(
+            vaults,
+            epoch_seconds,
+            bytes_offered,
+            ledger=ledger,
+            finality_blocks=finality_blocks,
+            node=node,
+            ready_seconds=READY_SECONDS if node is None else READY_SECONDS_ELSEWHERE,
+        )
     )
     _show(invocation, status)
     output.say()
     output.say(f"Network file for clients: {network.network_file}")
+
+
+@command.command("fund")
+@click.argument("account")
+@click.option("--ether", default="0.1", help="How much.  [default: 0.1]")
+@directory_option
+@pass_invocation
+def fund(
+    invocation: Invocation, *, account: str, ether: str, directory: Path | None
+) -> None:
+    """Send ether for gas to ACCOUNT, from what a network with --rpc was given."""
+    from holdfast.client.local_other_node import give_gas  # noqa: PLC0415
+
+    place = _network(invocation, directory).layout.ledger
+    wei = wording.read_ether(ether)
+    asyncio.run(give_gas(place, [account], wei))
+    invocation.output.say(f"{wording.ether(wei)} sent to {account}")
+    invocation.output.result({"account": account, "sent_wei": wei})
 
 
 @command.command("status")
@@ -148,6 +201,18 @@ def drill(
         await tell(source, directory, page, epoch_seconds)
 
     return run_story(invocation.output, "holdfast-drill-", story, keep=keep)
+
+
+def _other_node(
+    invocation: Invocation, rpc: str, keystore: Path | None, ether: str
+) -> "OtherNode":
+    from holdfast.client.local_other_node import OtherNode  # noqa: PLC0415
+    from holdfast.ledger.joining import open_keystore  # noqa: PLC0415
+
+    wei = wording.read_ether(ether)
+    if keystore is None:
+        return OtherNode(rpc, None, wei)
+    return OtherNode(rpc, open_keystore(keystore, invocation.passphrase()), wei)
 
 
 def _network(invocation: Invocation, directory: Path | None) -> "LocalNetwork":

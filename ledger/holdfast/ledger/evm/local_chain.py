@@ -18,7 +18,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from holdfast.ledger.chain_errors import AnvilMissingError
 from holdfast.ledger.core.account_key import AccountKey
@@ -50,7 +50,9 @@ if os.getppid() == int(sys.argv[1]):
 class ChainSettings:
     """What chain.json says; `secret` is the deploying account's, in hexadecimal.
 
-    A block counts when `finality_blocks` others are on it.
+    A block counts when `finality_blocks` others are on it, or, if that is None, when
+    the chain says so. With `rpc` the node is somebody else's, there is no program,
+    and `purse` is the secret of an account with ether.
     """
 
     name: str
@@ -58,7 +60,14 @@ class ChainSettings:
     program: str
     port: int
     secret: str
-    finality_blocks: int = 0
+    finality_blocks: int | None = 0
+    rpc: str = ""
+    purse: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where the node answers."""
+        return self.rpc or f"http://127.0.0.1:{self.port}"
 
 
 def prepare(
@@ -66,14 +75,19 @@ def prepare(
 ) -> None:
     """Make the directory of a chain; raises AnvilMissingError, LedgerFileError."""
     program = find_anvil()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerFileError(str(directory), str(error.strerror)) from error
     secret = secrets.token_hex(32)
     settings = ChainSettings(
         name, epoch_seconds, program, _free_port(), secret, finality_blocks
     )
+    save_settings(directory, settings)
+
+
+def save_settings(directory: Path, settings: ChainSettings) -> None:
+    """Write chain.json, for its owner only; raises LedgerFileError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerFileError(str(directory), str(error.strerror)) from error
     content = json.dumps(asdict(settings), indent=2) + "\n"
     write_whole(directory / "chain.json", content.encode(), 0o600)
 
@@ -91,45 +105,54 @@ def find_anvil() -> str:
 
 async def serve(directory: Path) -> None:
     """Run the chain, and keep its beacons, until told to stop or anvil ends."""
-    settings = _settings(directory)
+    settings = load_settings(directory)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    process = await asyncio.create_subprocess_exec(
-        *_tied(), settings.program, *_options(directory, settings)
-    )
-    ended = None
+    process = None if settings.rpc else await _start(directory, settings)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [
+            tasks: list[asyncio.Task[Any]] = [
                 group.create_task(_work(directory, settings)),
-                group.create_task(process.wait()),
                 group.create_task(stopped.wait()),
             ]
+            if process is not None:
+                tasks.append(group.create_task(_watch(process, stopped)))
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            ended = process.returncode
             for task in tasks:
                 task.cancel()
     except* HoldfastError as errors:
         # What went wrong is a sentence, and the first one counts.
         raise errors.exceptions[0] from None
     finally:
-        await _end(process)
-    if ended is not None and not stopped.is_set():
-        raise LedgerFileError(settings.program, f"it ended with status {ended}")
+        if process is not None:
+            await _end(process)
+
+
+async def _start(
+    directory: Path, settings: ChainSettings
+) -> asyncio.subprocess.Process:
+    words = (*_tied(), settings.program, *_options(directory, settings))
+    return await asyncio.create_subprocess_exec(*words)
+
+
+async def _watch(process: asyncio.subprocess.Process, stopped: asyncio.Event) -> None:
+    """Raise LedgerFileError when anvil ends by itself."""
+    status = await process.wait()
+    if not stopped.is_set():
+        raise LedgerFileError("anvil", f"it ended with status {status}")
 
 
 async def _work(directory: Path, settings: ChainSettings) -> None:
     """Deploy the network unless it is there, then record its beacons for ever."""
     key = AccountKey.from_secret(bytes.fromhex(settings.secret))
-    url = f"http://127.0.0.1:{settings.port}"
-    await _answering(url)
+    await _answering(settings.url)
     path = directory / NAME
     if not path.exists():
         genesis = int(time.time())
         depth = settings.finality_blocks
         wish = NewNetwork(settings.name, True, settings.epoch_seconds, genesis, depth)
-        await deploy_on(url, key, wish, path)
+        await deploy_on(settings.url, key, wish, path)
     ledger = await EvmLedger.join(NetworkFile.load(path))
     try:
         account = ledger.open_account(key)
@@ -179,7 +202,8 @@ def _options(directory: Path, settings: ChainSettings) -> list[str]:
     ]
 
 
-def _settings(directory: Path) -> ChainSettings:
+def load_settings(directory: Path) -> ChainSettings:
+    """Return what chain.json says, or raise LedgerFileError."""
     path = directory / "chain.json"
     try:
         return ChainSettings(**json.loads(path.read_bytes()))

@@ -171,6 +171,17 @@ class Node:
         who = contract_text(account)
         return int(await self._ask(lambda: self._web3.eth.get_balance(who)))
 
+    async def unlocked(self) -> tuple[AccountId, ...]:
+        """Return the accounts for which the node itself signs; on most, none."""
+        found = await self._ask(lambda: self._web3.eth.accounts)
+        return tuple(address_from(one) for one in found)
+
+    async def send_unlocked(self, payer: AccountId, to: AccountId, wei: int) -> bytes:
+        """Have the node send ether from an account of its own; return the hash."""
+        ends = {"from": contract_text(payer), "to": contract_text(to)}
+        wanted = {**ends, "value": wei}
+        return bytes(await self._ask(lambda: self._web3.eth.send_transaction(wanted)))
+
     async def code(self, address: AccountId) -> bytes:
         """Return the code of a contract; none means that there is no contract."""
         where = contract_text(address)

@@ -16,7 +16,7 @@ _V_FIRST: Final = 27
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A call, paid for by whoever signs it (EIP-1559)."""
+    """A call, paid for by whoever signs it (EIP-1559); `value` is wei."""
 
     chain_id: int
     nonce: int
@@ -24,6 +24,7 @@ class Transaction:
     gas: int
     to: AccountId | None
     data: bytes
+    value: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def sign(transaction: Transaction, key: AccountKey) -> SignedTransaction:
         transaction.fees.highest,
         transaction.gas,
         transaction.to or b"",
-        0,
+        transaction.value,
         transaction.data,
         [],
     ]
