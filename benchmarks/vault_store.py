@@ -66,6 +66,7 @@ async def serve(directory: Path, fsync: bool, capacity: int) -> None:
     ledger.deals[deal.id] = deal
     await vault.start()
     certificate_file(directory).write_bytes(stage.TLS.certificate_pem)
+    process.settle()
     before = cpu_seconds()
     print(vault.server.port, flush=True)
     worst = await longest_stall()

@@ -32,7 +32,7 @@ from holdfast.vault.network_service import add_network_service
 from holdfast.vault.peers import PeerChannels
 from holdfast.vault.standing import Standing
 from holdfast.vault.vault_service import add_vault_services
-from holdfast.wire import frames, rpc
+from holdfast.wire import frames, process, rpc
 
 SCRUB_SECONDS: Final = 30 * 86_400
 STOP_SECONDS: Final = 2.0
@@ -136,6 +136,7 @@ class Vault:
         self._directory.mark_running(endpoint, self._keys.vault_id.hex())
         fields = {"vault": self._keys.vault_id.hex(), "endpoint": endpoint}
         _log.info("serving", extra={"fields": fields})
+        process.settle()
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
