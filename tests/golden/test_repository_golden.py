@@ -4,12 +4,15 @@ The files in repository-N are read, never written; `make_repository.py` made the
 """
 
 import dataclasses
+import hashlib
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backup_owner import listing, within
+from format_reader import FormatReader
 from golden_repository import PASSPHRASE, GoldenNetwork, expected, golden_listing
 from holdfast.client.archive import BackupJob
 from holdfast.client.backup import back_up
@@ -105,3 +108,26 @@ def test_an_old_repository_goes_on_and_stores_nothing_of_it_again(
     named = [dataclasses.astuple(each)[0] for each in commit.repository.snapshots]
     assert backup.snapshot.id in named
     assert len(named) == len(expected(folder)["snapshots"]) + 1
+
+
+def test_a_reader_made_from_the_documents_alone_reads_version_1() -> None:
+    folder = Path(__file__).parent / "repository-1"
+    reader = FormatReader(folder, (folder / "phrase.txt").read_text())
+    then = expected(folder)
+    top = then["top"].encode()
+    assert {snapshot.hex() for snapshot in reader.root} == set(then["snapshots"])
+    for snapshot, pages in reader.root.items():
+        found = {
+            path.removeprefix(top + b"/").hex(): node
+            for path, node in reader.files(pages)
+            if path.startswith(top + b"/")
+        }
+        listed = dict(then["snapshots"][snapshot.hex()])
+        del listed[b".".hex()]
+        assert found.keys() == listed.keys()
+        for name, (mode, mtime_ns, digest, _xattrs) in listed.items():
+            node = found[name]
+            assert (node.mode, node.mtime_ns) == (stat.S_IMODE(mode), mtime_ns)
+            if digest is not None:
+                content = node.data or node.target
+                assert hashlib.sha256(content).hexdigest() == digest
