@@ -99,7 +99,12 @@ def test_a_summary_tells_new_changed_and_unchanged_files(
     # What was written just before the first backup may have changed unseen.
     assert second["files_changed"] >= 1
     assert second["files_changed"] + second["files_unchanged"] == 4
-    assert "files: 0 new" in stage.run("backup", source)
+    told = stage.run("backup", source).splitlines()
+    assert told[0].startswith("Files: 0 new, ")
+    assert "Added to the network: " in told[1]
+    assert told[2].startswith("Processed 5 files, ")
+    newest = stage.owner.repository.snapshots[-1].id.hex()
+    assert told[3] == f"Snapshot {newest[:12]} saved"
 
 
 def test_a_dry_run_stores_nothing_and_tells_what_would_be_added(

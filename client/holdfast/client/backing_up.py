@@ -152,5 +152,6 @@ class Teller:
                 bytes_acknowledged=sent.acknowledged_bytes,
                 problems=seen.problems,
                 path=seen.path,
+                vaults=sent.vaults,
             )
         )

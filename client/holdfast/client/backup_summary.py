@@ -40,25 +40,28 @@ class BackupSummary:
     def show(self, output: Output, seconds: float) -> None:
         """Print it; `seconds` is how long it took."""
         stats = self.snapshot.snapshot.stats
-        name = wording.short(self.snapshot.id)
         output.say(
-            f"{'Dry run' if self.dry_run else f'Snapshot {name}'}: "
-            f"{wording.count(stats.files, 'file')}, {wording.size(stats.bytes_seen)}, "
-            f"in {wording.span(seconds)}"
-        )
-        output.say(
-            f"  files: {self.files_new:,} new, {self.files_changed:,} changed, "
-            f"{stats.files_unchanged:,} unchanged; "
+            f"Files: {self.files_new:,} new, {self.files_changed:,} changed, "
+            f"{stats.files_unchanged:,} unmodified; "
             f"{wording.count(stats.directories, 'directory', 'directories')}"
         )
-        sent = "would be sent as" if self.dry_run else "sent as"
+        added = "Would add to" if self.dry_run else "Added to"
         output.say(
-            f"  new: {wording.size(stats.bytes_added)}, {sent} "
-            f"{wording.size(self.bytes_sent)} of sealed chunks"
+            f"{added} the network: {wording.size(stats.bytes_added)} "
+            f"({wording.size(self.bytes_sent)} as sealed chunks)"
         )
-        if self.dry_run:
-            output.say("  nothing was sent or paid")
+        if self.bytes_sent and seconds and not self.dry_run:
+            rate = wording.size(round(self.bytes_sent / seconds))
+            output.detail(f"Sent at {rate}/s on average, before erasure coding")
+        output.say(
+            f"Processed {wording.count(stats.files, 'file')}, "
+            f"{wording.size(stats.bytes_seen)} in {wording.span(seconds)}"
+        )
         self._warn(output)
+        if self.dry_run:
+            output.say("Dry run: nothing was sent or paid, and no snapshot saved")
+        else:
+            output.say(f"Snapshot {wording.short(self.snapshot.id)} saved")
         output.result(self._document(seconds))
 
     def _warn(self, output: Output) -> None:

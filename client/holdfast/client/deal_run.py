@@ -49,6 +49,7 @@ from holdfast.client.core.upload_terms import (
 from holdfast.client.deal_book import DealBook
 from holdfast.client.network_errors import NetworkError
 from holdfast.client.transport import Missing, ShardStream, translated
+from holdfast.client.upload_options import VaultProgress
 from holdfast.protocol.deal import Deal, Purpose
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.signing import Signed
@@ -113,6 +114,19 @@ class DealRun:
     def has_ended(self) -> bool:
         """Whether it takes nothing more."""
         return self._ended.is_set()
+
+    def vaults(self) -> tuple[VaultProgress, ...]:
+        """Return how each holder gets on; from any thread."""
+        return tuple(
+            VaultProgress(
+                self._vault(line.index),
+                line.open,
+                len(line.stored),
+                line.waiting,
+                "" if line.open else line.reason,
+            )
+            for line in self.machine.lines
+        )
 
     async def run(self) -> End:
         """Serve the holders until the machine ends or `close` is called."""

@@ -5,12 +5,17 @@ on, and last the result. Nothing else is ever printed there.
 """
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from holdfast.client.exit_codes import ExitCode
+
+_RED: Final = "\x1b[1;31m"
+_BOLD: Final = "\x1b[1m"
+_PLAIN: Final = "\x1b[0m"
 
 
 class Output:
@@ -60,7 +65,9 @@ class Output:
         """Print rows under their headings; columns that start with ">" lean right."""
         if self.as_json or self.quiet:
             return
-        for line in table_lines(columns, rows):
+        heading, *lines = table_lines(columns, rows)
+        print(indent + painted(heading, self._out, _BOLD), file=self._out)
+        for line in lines:
             print(indent + line, file=self._out)
         self._out.flush()
 
@@ -82,7 +89,8 @@ class Output:
             said = {"kind": kind, "message": what, "kept": kept, "next": next_step}
             self._document({"error": said | {"exit_code": int(code)}})
             return
-        print(f"holdfast: {what}", file=self._err)
+        name = painted("holdfast:", self._err, _RED)
+        print(f"{name} {what}", file=self._err)
         if kept:
             print(f"  kept: {kept}", file=self._err)
         if next_step:
@@ -91,6 +99,15 @@ class Output:
 
     def _document(self, document: Mapping[str, object]) -> None:
         print(json.dumps(document, default=plain), file=self._out, flush=True)
+
+
+def painted(text: str, stream: IO[str], sign: str) -> str:
+    """Return a text in a colour if it goes to a terminal that should have some.
+
+    NO_COLOR, with any text, and TERM=dumb say no (https://no-color.org).
+    """
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if plain or not stream.isatty() else f"{sign}{text}{_PLAIN}"
 
 
 def plain(value: object) -> object:

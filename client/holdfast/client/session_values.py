@@ -8,6 +8,7 @@ from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.scan import Problem
 from holdfast.client.upload_options import (
     LeftDeal,
+    VaultProgress,
 )
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.units import DealId, Grains, VaultId
@@ -18,7 +19,8 @@ class Progress:
     """How far a backup is; `path` is what it looks at. Sizes are bytes.
 
     `bytes_uploaded` are sealed chunks handed to the upload, `bytes_acknowledged` those
-    of them that survive whatever happens from now on.
+    of them that survive whatever happens from now on. `vaults` are the holders of the
+    deal that is written to.
     """
 
     files: int = 0
@@ -30,6 +32,7 @@ class Progress:
     bytes_acknowledged: int = 0
     problems: int = 0
     path: bytes = b""
+    vaults: tuple[VaultProgress, ...] = ()
 
 
 OnProgress = Callable[[Progress], None]

@@ -108,7 +108,8 @@ class Upload:
     @property
     def progress(self) -> UploadProgress:
         """How much was handed over and acknowledged so far."""
-        return UploadProgress(self._added_bytes, self._acknowledged_bytes)
+        vaults = () if self._run is None else self._run.vaults()
+        return UploadProgress(self._added_bytes, self._acknowledged_bytes, vaults)
 
     def add(self, ciphertext: Ciphertext) -> ChunkId:
         """Take a sealed chunk; waits while too much is on its way (see ChunkWriter)."""

@@ -45,11 +45,26 @@ class LeftDeal:
 
 
 @dataclass(frozen=True, slots=True)
+class VaultProgress:
+    """How one holder gets on: `stored` shards are with it for the next head.
+
+    `waiting` are on the way to it; `reason` is why it is away, if it is.
+    """
+
+    vault: VaultId
+    is_open: bool
+    stored: int
+    waiting: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UploadProgress:
-    """Ciphertext bytes handed over, and those of them acknowledged."""
+    """Ciphertext bytes handed over, those of them acknowledged, and each holder."""
 
     added_bytes: int
     acknowledged_bytes: int
+    vaults: tuple[VaultProgress, ...] = ()
 
 
 OnAcknowledged = Callable[[Deal, Sequence[tuple[ChunkId, int]]], None]

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,7 @@ def _check(paths: tuple[Path, ...], stdin_filename: str, *, stdin: bool) -> None
 def _back_up(
     invocation: Invocation, client: "Client", job: "BackupJob", epochs: int | None
 ) -> BackupSummary:
+    expected = Guess(job)
     with Meter(invocation.output, "backing up") as meter:
 
         def tell(progress: "Progress") -> None:
@@ -105,7 +107,8 @@ def _back_up(
                 invocation.kept = "what was sent; the same command goes on from there"
             safe = wording.size(progress.bytes_acknowledged)
             files = wording.count(progress.files, "file")
-            meter.show(progress.bytes_seen, None, f"{files} read, {safe} safe")
+            note = f"{files} read, {safe} safe"
+            meter.show(progress.bytes_seen, expected.total, note, progress.vaults)
 
         made = client.back_up(job, epochs=epochs, progress=tell)
     return BackupSummary(
@@ -115,6 +118,19 @@ def _back_up(
         made.bytes_uploaded,
         left_deals=made.left_deals,
     )
+
+
+class Guess:
+    """What there is to read, as soon as the paths were walked through beside."""
+
+    def __init__(self, job: "BackupJob") -> None:
+        self.total: int | None = None
+        threading.Thread(target=self._walk, args=(job,), daemon=True).start()
+
+    def _walk(self, job: "BackupJob") -> None:
+        from holdfast.client.sizing import bytes_expected  # noqa: PLC0415
+
+        self.total = bytes_expected(job) or None
 
 
 def _foresee(

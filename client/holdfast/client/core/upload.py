@@ -113,6 +113,11 @@ class DealUpload:
         """Whether every holder takes shards at the moment."""
         return all(line.open for line in self._lines)
 
+    @property
+    def lines(self) -> tuple[HolderLine, ...]:
+        """The line to each holder, to be looked at only."""
+        return tuple(self._lines)
+
     def staged_everywhere(self, chunks: Iterable[ChunkId]) -> frozenset[ChunkId]:
         """Return those of `chunks` of which every holder has its shard already."""
         return frozenset(chunks).intersection(*(line.stored for line in self._lines))

@@ -33,6 +33,11 @@ class HolderLine:
         """Whether there are shards that it does not have yet."""
         return bool(self._queue or self._flying)
 
+    @property
+    def waiting(self) -> int:
+        """How many shards it is to get, those on the way included."""
+        return len(self._queue) + len(self._flying)
+
     def give(self, chunk: ChunkId, size: int, now: float) -> None:
         """Queue its shard of `size` bytes of a chunk, unless it has it."""
         if chunk in self.stored:
