@@ -12,15 +12,8 @@ import grpc
 from holdfast.protocol.deal import Deal, Purpose
 from holdfast.protocol.keys import SigningPair
 from holdfast.wire import frames, rpc
-from vault_data_world import (
-    DEADLINE,
-    TLS,
-    DataWorld,
-    DealOwner,
-    OwnerLine,
-    a_chunk,
-    data_world,
-)
+from vault_data_owner import DealOwner, OwnerLine
+from vault_data_world import DEADLINE, TLS, DataWorld, a_chunk, data_world
 
 Code = grpc.StatusCode
 METHODS = ("Describe", "Quote", "DealState", "Propose", "Acknowledge", "Manifest")

@@ -14,14 +14,8 @@ from holdfast.vault.scrubbing import Progress
 from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2 as pb
 from holdfast.wire.v1.vault_pb2_grpc import VaultStub
-from vault_data_world import (
-    PARAMS,
-    DataWorld,
-    DealOwner,
-    RunningVault,
-    a_chunk,
-    data_world,
-)
+from vault_data_owner import DealOwner
+from vault_data_world import PARAMS, DataWorld, RunningVault, a_chunk, data_world
 
 DICE = random.Random(11)
 STRANGER = SigningPair(b"\x99" * 32)

@@ -21,10 +21,10 @@ from holdfast.protocol.units import VaultId
 from holdfast.vault.core.effects import TakeOver
 from holdfast.vault.core.refusals import RefusedError
 from holdfast.wire import frames
+from vault_data_owner import DealOwner
 from vault_data_world import (
     PARAMS,
     DataWorld,
-    DealOwner,
     RunningVault,
     a_chunk,
     a_deal,

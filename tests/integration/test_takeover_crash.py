@@ -16,12 +16,12 @@ from holdfast.protocol.takeover import (
 from holdfast.vault.core.effects import TakeOver
 from holdfast.vault.data_side import DataSide, World
 from holdfast.vault.quote_desk import Terms
+from vault_data_owner import DealOwner
 from vault_data_world import (
     PARAMS,
     PRICE,
     QUOTA,
     DataWorld,
-    DealOwner,
     a_chunk,
     data_world,
     vault_keys,

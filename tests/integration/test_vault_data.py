@@ -15,15 +15,14 @@ from holdfast.protocol.units import LEAF_BYTES
 from holdfast.vault.ports import WantedLeaf
 from holdfast.wire import frames
 from holdfast.wire.v1 import vault_pb2 as pb
+from vault_data_owner import DealOwner, sibling_requests
 from vault_data_world import (
     PARAMS,
     PRICE,
-    DealOwner,
     a_chunk,
     data_world,
     entry_of,
     full_receipt,
-    sibling_requests,
     sign_head,
 )
 

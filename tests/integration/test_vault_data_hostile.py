@@ -25,12 +25,8 @@ from hostile_calls import (
     run,
     stream_code,
 )
-from vault_data_world import (
-    DataWorld,
-    DealOwner,
-    a_chunk,
-    entry_of,
-)
+from vault_data_owner import DealOwner
+from vault_data_world import DataWorld, a_chunk, entry_of
 
 
 def test_arbitrary_bytes_are_answered_calmly_by_every_method(tmp_path: Path) -> None:

@@ -26,15 +26,8 @@ from hostile_calls import (
     run,
     stream_code,
 )
-from vault_data_world import (
-    PARAMS,
-    DataWorld,
-    DealOwner,
-    a_chunk,
-    entry_of,
-    sibling_requests,
-    sign_head,
-)
+from vault_data_owner import DealOwner, sibling_requests
+from vault_data_world import PARAMS, DataWorld, a_chunk, entry_of, sign_head
 
 
 def test_shards_that_are_not_what_they_say_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from holdfast.protocol.receipt import FULL_RECEIPT
 from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2 as pb
 from holdfast.wire.v1.vault_pb2_grpc import VaultStub
-from vault_data_world import DealOwner, a_chunk, data_world, sibling_requests
+from vault_data_owner import DealOwner, sibling_requests
+from vault_data_world import a_chunk, data_world
 
 DICE = random.Random(3)
 

@@ -17,11 +17,11 @@ from holdfast.protocol.manifest import (
 from holdfast.wire import frames
 from holdfast.wire.v1 import vault_pb2 as pb
 from hostile_calls import STRANGER, Code, alive, code_of, granted, raw, run, stream_code
+from vault_data_owner import DealOwner
 from vault_data_world import (
     DEAL_PAIR,
     PARAMS,
     DataWorld,
-    DealOwner,
     a_chunk,
     a_deal,
     grant,
