@@ -31,6 +31,7 @@ from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import Node
 from holdfast.client.deal_book import DealBook
 from holdfast.client.deals_desk import DealsDesk, default_epochs
+from holdfast.client.gas_book import add_gas
 from holdfast.client.journal import Journal
 from holdfast.client.network_directory import NetworkDirectory, Seed
 from holdfast.client.network_errors import NetworkError
@@ -130,6 +131,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        await asyncio.to_thread(add_gas, self._home, self._book.account)
         await self._storage.close()
         await self._book.directory.close()
         await self._book.directory.ledger.close()

@@ -74,7 +74,11 @@ class ContractBooks:
 
     async def __aenter__(self) -> Self:
         """Return itself, looking at the newest block."""
-        await self.look()
+        try:
+            await self.look()
+        except BaseException:
+            await self._node.close()
+            raise
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -100,6 +104,10 @@ class ContractBooks:
     async def balance(self, account: AccountId) -> Grains:
         """Return how many grains the token says are an account's."""
         return int(await self._ask("Token", "balanceOf", account))
+
+    async def ether(self, account: AccountId) -> int:
+        """Return an account's ether just now, in wei."""
+        return await self._node.ether(account)
 
     async def escrowed(self) -> Grains:
         """Return what the contract of deals says is locked in them."""
@@ -127,6 +135,11 @@ class ContractBooks:
 
         found = await Finality(self._finality_blocks).block(self._node)
         return ChainHealth(found.number, found.seconds) if found else ChainHealth(0, 0)
+
+    async def newest_beacon(self) -> tuple[int, int]:
+        """Return the newest epoch with a beacon, and its block; -1 before the first."""
+        found = await self._events("Network", "BeaconRecorded")
+        return (int(found[-1][1]["epoch"]), found[-1][0].block) if found else (-1, 0)
 
     async def certificates(self) -> tuple[TakenCertificate, ...]:
         """Return every certificate that was taken, oldest first."""

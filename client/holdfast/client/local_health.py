@@ -31,6 +31,8 @@ from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2, vault_pb2_grpc
 
 _ASK_SECONDS: Final = 3.0
+_ASK_LEDGER_SECONDS: Final = 10.0
+"""Contracts answer one question at a time."""
 _LOOK_SECONDS: Final = 0.2
 _REGISTRY_LAG_EPOCHS: Final = 2
 
@@ -139,7 +141,7 @@ async def _ledger_status(layout: LocalLayout, programs: LocalPrograms) -> Ledger
         return silent
     asked = _asked_ledger if file.chain is None else _asked_chain
     try:
-        async with asyncio.timeout(_ASK_SECONDS):
+        async with asyncio.timeout(_ASK_LEDGER_SECONDS):
             return await asked(silent, file)
     except (HoldfastError, TimeoutError):
         return silent

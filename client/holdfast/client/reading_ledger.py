@@ -3,7 +3,10 @@
 import asyncio
 from dataclasses import dataclass
 
-from holdfast.ledger.joining import join
+from holdfast.client.contract_books import ContractBooks
+from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.core.operations import Transfer
+from holdfast.ledger.joining import join, prepare_to_join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.protocol.units import AccountId, Grains
 
@@ -19,6 +22,46 @@ class Funds:
     balance: Grains
     locked: Grains
     ended: Grains
+
+
+def ether_of(network: NetworkFile, account: AccountId) -> int | None:
+    """Return an account's ether in wei, None where no chain wants gas.
+
+    Raises LedgerUnreachableError, ChainExtraMissingError.
+    """
+    if network.chain is None:
+        return None
+    prepare_to_join(network)
+
+    async def ask() -> int:
+        async with ContractBooks(network) as books:
+            return await books.ether(account)
+
+    return asyncio.run(ask())
+
+
+async def pay_in(
+    network: NetworkFile, payer: AccountKey, to: AccountId, grains: Grains, wei: int
+) -> None:
+    """Send tokens, and on a chain ether, from an account that a keystore holds.
+
+    Raises LedgerError, among them BalanceTooLowError and EtherMissingError.
+    """
+    ledger = await join(network)
+    try:
+        if wei:
+            from holdfast.ledger.evm.funding import give  # noqa: PLC0415
+            from holdfast.ledger.evm.node import Node  # noqa: PLC0415
+
+            node = Node.at(network.endpoint)
+            try:
+                await give(node, payer, [to], wei)
+            finally:
+                await node.close()
+        if grains:
+            await ledger.open_account(payer).submit(Transfer(to, grains))
+    finally:
+        await ledger.close()
 
 
 def funds_of(network: NetworkFile, account: AccountId) -> Funds:

@@ -34,15 +34,17 @@ async def join(
     file: NetworkFile,
     patience_seconds: float = PATIENCE_SECONDS,
     logs: Path | None = None,
+    sent: Path | None = None,
 ) -> JoinedLedger:
     """Return the ledger that a network file names.
 
-    What is followed of a chain is kept at `logs`, or read again every time. Raises
-    LedgerUnreachableError, WrongNetworkError, ChainExtraMissingError.
+    What is followed of a chain is kept at `logs`, or read again every time; what was
+    sent there and may have got lost at `sent`, or beside the logs. Raises
+    LedgerUnreachableError, WrongNetworkError, ChainExtraMissingError, LedgerFileError.
     """
     if file.chain is None:
         return await RemoteLedger.join(file, patience_seconds)
-    return await _chain_ledger().join(file, patience_seconds, logs)
+    return await _chain_ledger().join(file, patience_seconds, logs, sent)
 
 
 def prepare_to_join(file: NetworkFile) -> None:
@@ -64,6 +66,18 @@ def open_keystore(path: Path, passphrase: str) -> AccountKey:
     except ImportError as error:
         raise ChainExtraMissingError(str(error.name)) from error
     return read_keystore(path, passphrase)
+
+
+def save_keystore(path: Path, secret: bytes, passphrase: str) -> None:
+    """Write an account's secret into a keystore; a file that is there stays.
+
+    Raises LedgerFileError, ChainExtraMissingError.
+    """
+    try:
+        from holdfast.ledger.evm.keystore import write_keystore  # noqa: PLC0415
+    except ImportError as error:
+        raise ChainExtraMissingError(str(error.name)) from error
+    write_keystore(path, secret, passphrase)
 
 
 def _chain_ledger() -> "type[EvmLedger]":

@@ -55,9 +55,10 @@ class SigningPair:
 
 @dataclass(frozen=True)
 class NodeKeys:
-    """All keys of a vault, from its seed."""
+    """All keys of a vault, from its seed; `wallet` is another account's secret."""
 
     seed: bytes
+    wallet: bytes | None = None
 
     @cached_property
     def identity(self) -> SigningPair:
@@ -87,7 +88,7 @@ class NodeKeys:
     @cached_property
     def account_secret(self) -> bytes:
         """The secp256k1 secret of the vault's account."""
-        return hkdf(self.seed, "account")
+        return self.wallet or hkdf(self.seed, "account")
 
 
 def vault_id(identity_public: bytes) -> VaultId:

@@ -10,12 +10,13 @@ import os
 import secrets
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from holdfast.ledger.core.address import address_from, address_text
 from holdfast.ledger.errors import AddressTextError
+from holdfast.ledger.joining import open_keystore
 from holdfast.ledger.network_file import NetworkFile, SeedVault, write_whole
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.keys import NodeKeys
@@ -23,6 +24,9 @@ from holdfast.protocol.units import AccountId, Grains
 from holdfast.wire.rpc import TlsIdentity, make_certificate
 
 SEED_BYTES: Final = 32
+VARIABLE: Final = "HOLDFAST_PASSPHRASE"
+FILE_VARIABLE: Final = "HOLDFAST_PASSPHRASE_FILE"
+_KEYSTORE: Final = "account.json"
 SEEDS_MAX: Final = 64
 
 _SETTINGS: Final = """\
@@ -57,6 +61,27 @@ class ConfigError(HoldfastError):
     """The vault's directory or settings are not as they must be."""
 
 
+def keystore_secret(keystore: Path) -> bytes:
+    """Return the secret of the account in a keystore.
+
+    Its passphrase is in the environment, or in the first line of the file named there.
+    Raises ConfigError, LedgerFileError, ChainExtraMissingError.
+    """
+    passphrase = os.environ.get(VARIABLE)
+    named = os.environ.get(FILE_VARIABLE)
+    if passphrase is None and named:
+        try:
+            passphrase = Path(named).read_text("utf-8").split("\n", 1)[0]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read {FILE_VARIABLE}={named}") from error
+    if not passphrase:
+        raise ConfigError(
+            f"the account in {keystore} is behind a passphrase: put it in a file that "
+            f"only the vault may read, and name that in {FILE_VARIABLE}"
+        )
+    return open_keystore(keystore, passphrase).secret
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What vault.toml says."""
@@ -81,8 +106,15 @@ class VaultDirectory:
         """The file that says that, and where, the vault serves."""
         return self.path / "run.json"
 
-    def create(self, settings: Settings, network: Path) -> NodeKeys:
-        """Make a vault here; raises ConfigError if there is one, LedgerFileError."""
+    def create(
+        self, settings: Settings, network: Path, keystore: Path | None = None
+    ) -> NodeKeys:
+        """Make a vault here; raises ConfigError if there is one, LedgerFileError.
+
+        `keystore` is copied: the vault's account is the one in it, and its passphrase
+        is needed at every start.
+        """
+        wallet = keystore_secret(keystore) if keystore else None
         file = NetworkFile.load(network)
         if self._seed.exists():
             raise ConfigError(f"there is a vault in {self.path} already")
@@ -92,13 +124,15 @@ class VaultDirectory:
             text = f"cannot make {self.path}: {error.strerror}"
             raise ConfigError(text) from error
         file.save(self.path / "network.json")
+        if keystore is not None:
+            write_whole(self.path / _KEYSTORE, keystore.read_bytes(), 0o600)
         self._save_settings(settings)
         identity = make_certificate()
         write_whole(self.path / "tls.key", identity.key_pem, 0o600)
         write_whole(self.path / "tls.pem", identity.certificate_pem, 0o644)
         # The seed comes last: a directory without one can be made again.
         write_whole(self._seed, secrets.token_bytes(SEED_BYTES), 0o600)
-        return self.keys()
+        return replace(self.keys(), wallet=wallet)
 
     def keys(self) -> NodeKeys:
         """Return the vault's keys, or raise ConfigError."""
@@ -106,6 +140,17 @@ class VaultDirectory:
         if len(seed) != SEED_BYTES:
             raise ConfigError(f"{self._seed} is not a seed: it must have 32 bytes")
         return NodeKeys(seed)
+
+    def keys_with_account(self) -> NodeKeys:
+        """Return the keys with the account that pays, which a keystore may hold.
+
+        Raises ConfigError when its passphrase is not at hand, LedgerFileError when it
+        is another, ChainExtraMissingError.
+        """
+        keys, keystore = self.keys(), self.path / _KEYSTORE
+        if not keystore.exists():
+            return keys
+        return replace(keys, wallet=keystore_secret(keystore))
 
     def network(self) -> NetworkFile:
         """Return the network file, or raise LedgerFileError."""

@@ -52,7 +52,7 @@ async def unbond(path: Path) -> Left:
     Raises ConfigError when it is not registered, LedgerError.
     """
     directory = VaultDirectory(path)
-    keys = directory.keys()
+    keys = directory.keys_with_account()
     ledger = await join(directory.network())
     try:
         row = await _row(ledger, keys.vault_id)

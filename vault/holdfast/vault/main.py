@@ -120,6 +120,11 @@ def vault() -> None:
 )
 @click.option("--payout", metavar="ACCOUNT", help="Where earnings go.  [default: here]")
 @click.option(
+    "--keystore",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The vault's account: an encrypted keystore.  [default: made from its seed]",
+)
+@click.option(
     "--claim-at",
     type=Price(),
     default="0.000000001",
@@ -141,6 +146,7 @@ def init_command(
     endpoint: str,
     advertise: str,
     payout: str | None,
+    keystore: Path | None,
     claim_at: int,
     seeds: tuple[str, ...],
     as_json: bool,
@@ -169,7 +175,7 @@ def init_command(
             claim_grains=claim_at,
             seeds=tuple(_seed(seed) for seed in seeds),
         )
-        keys = VaultDirectory(directory).create(settings, network)
+        keys = VaultDirectory(directory).create(settings, network, keystore)
         account = address_text(AccountKey.from_secret(keys.account_secret).id)
         made = {
             "vault": keys.vault_id.hex(),

@@ -57,7 +57,7 @@ class Vault:
         self._directory = directory
         self._settings = directory.settings()
         self._identity = directory.identity()
-        self._keys = directory.keys()
+        self._keys = directory.keys_with_account()
         self._clock = SystemClock()
         file = directory.network()
         seeds = _seeds(self._settings, file.seeds, self._identity)

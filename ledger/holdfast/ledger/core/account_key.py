@@ -33,6 +33,11 @@ class AccountKey:
         assert len(secret) == SECRET_BYTES
         return cls(secret)
 
+    @property
+    def secret(self) -> bytes:
+        """The 32 bytes that control the account."""
+        return self._key.secret
+
     @cached_property
     def id(self) -> AccountId:
         """The account's address."""
