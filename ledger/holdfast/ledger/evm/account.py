@@ -3,13 +3,15 @@
 The rules answer first, so refusals are those of every ledger. When the chain refuses
 all the same, somebody was faster: what he did is awaited and judged again. What
 happened to an operation is looked up, never guessed: an equal one, submitted after
-nobody could say, goes on with the same transaction.
+nobody could say, goes on with the same transaction, even after a restart.
 """
 
+import hashlib
 from typing import Final, Protocol
 
-from holdfast.ledger.chain_errors import ChainRefusedError, TransactionPendingError
+from holdfast.ledger.chain_errors import ChainRefusedError
 from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.core.encodings import OPERATIONS
 from holdfast.ledger.core.memory import MemoryState
 from holdfast.ledger.core.operations import (
     Operation,
@@ -19,7 +21,6 @@ from holdfast.ledger.core.operations import (
 )
 from holdfast.ledger.core.rules import first_result
 from holdfast.ledger.core.values import Applied
-from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.evm.abi import returned
 from holdfast.ledger.evm.chain import ChainAddresses, Receipt
 from holdfast.ledger.evm.folding import sequence_of
@@ -32,7 +33,6 @@ from holdfast.ledger.evm.wishes import Wish, Wishes
 from holdfast.protocol.units import AccountId
 
 TRIES: Final = 4
-UNSURE_MAX: Final = 64
 ADVANCE_STEPS: Final = 1024
 ALLOWED: Final = 1 << 128
 """An allowance above this is one that we gave, and is never used up."""
@@ -70,7 +70,6 @@ class EvmAccount:
         self._key = key
         self._wishes = Wishes(ledger.addresses)
         self._allowed: set[AccountId] = set()
-        self._unsure: dict[Operation, Pending] = {}
 
     @property
     def id(self) -> AccountId:
@@ -106,11 +105,12 @@ class EvmAccount:
 
     async def call(self, wish: Wish) -> Receipt:
         """Bring a call onto the chain that is no operation; raises RevertedError."""
-        return await self._sender.finish(await self._sender.send(wish))
+        return await self._sender.carry_out(wish)
 
     async def _attempt(self, operation: Operation) -> Applied | None:
         """Return when the operation took effect; None if the snapshot stops it."""
-        pending = self._unsure.pop(operation, None)
+        label = _label(operation)
+        pending = self._sender.doubtful(label)
         if pending is None:
             state = await self._ledger.refresh()
             found = self._judged(state, operation)
@@ -119,18 +119,19 @@ class EvmAccount:
             wish = self._wishes.wish(state, operation)
             try:
                 await self._allow(wish)
-                pending = await self._sender.send(wish)
+                pending = await self._sender.send(wish, label)
             except RevertedError as error:
                 return await self._explained(operation, error.reason)
         return await self._finish(operation, pending)
 
     async def _finish(self, operation: Operation, pending: Pending) -> Applied | None:
+        receipt = await self._sender.finish(pending)
         try:
-            receipt = await self._sender.finish(pending)
             state = await self._ledger.refresh_past(receipt.block)
-        except (LedgerUnreachableError, TransactionPendingError):
-            self._keep_in_mind(operation, pending)
+        except BaseException:
+            self._sender.leave(pending)
             raise
+        self._sender.forget(pending)
         if not receipt.succeeded:
             return await self._explained(operation, "it reverted")
         offset = self._ledger.offset
@@ -167,11 +168,11 @@ class EvmAccount:
         assert question.to is not None
         answer = await self._ledger.node.call(question.to, question.data)
         if returned("Token", "allowance", answer)[0] < ALLOWED:
-            sent = await self._sender.send(self._wishes.approval(taker))
-            await self._sender.finish(sent, final=False)
+            approval = self._wishes.approval(taker)
+            await self._sender.carry_out(approval, final=False)
         self._allowed.add(taker)
 
-    def _keep_in_mind(self, operation: Operation, pending: Pending) -> None:
-        while len(self._unsure) >= UNSURE_MAX:
-            self._unsure.pop(next(iter(self._unsure)))
-        self._unsure[operation] = pending
+
+def _label(operation: Operation) -> bytes:
+    """Return what the outbox knows an operation by."""
+    return hashlib.sha256(OPERATIONS[type(operation)].encode(operation)).digest()

@@ -114,8 +114,7 @@ class _Deployment:
 
     async def _send(self, wish: Wish) -> Receipt:
         try:
-            sent = await self._sender.send(wish)
-            receipt = await self._sender.finish(sent, final=False)
+            receipt = await self._sender.carry_out(wish, final=False)
         except RevertedError as error:
             raise ChainRefusedError(error.reason) from error
         except LostNonceError as error:

@@ -29,6 +29,7 @@ from holdfast.ledger.evm.foresight import begin
 from holdfast.ledger.evm.log_store import LogStore
 from holdfast.ledger.evm.node import PATIENCE_SECONDS, Node
 from holdfast.ledger.evm.node_errors import RevertedError
+from holdfast.ledger.evm.outbox import Outbox
 from holdfast.ledger.evm.sender import FINAL_SECONDS, Sender
 from holdfast.ledger.following import (
     all_after,
@@ -66,6 +67,7 @@ class EvmLedger:
         follower: Follower,
         addresses: ChainAddresses,
         store: LogStore,
+        outbox: Outbox,
         *,
         finality: Finality,
         poll_seconds: float,
@@ -77,6 +79,7 @@ class EvmLedger:
         self.poll_seconds = poll_seconds
         self._follower = follower
         self._store = store
+        self._outbox = outbox
         self._clock = clock
         self._trouble: str | None = None
 
@@ -88,17 +91,20 @@ class EvmLedger:
         addresses: ChainAddresses,
         *,
         path: Path | None = None,
+        sent: Path | None = None,
         finality: Finality | None = None,
         poll_seconds: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> "EvmLedger":
-        """Return the ledger whose contracts are there; logs are kept at `path`.
+        """Return the ledger whose contracts are there.
 
+        Logs are kept at `path`, transactions in doubt at `sent`, or beside the logs.
         Raises LedgerUnreachableError, WrongNetworkError when the contracts are
         another network's, LedgerFileError.
         """
         await _check_network(node, params, addresses)
         store = LogStore(path, params.network_id)
+        outbox = Outbox(sent or _beside(path))
         chosen = finality or Finality()
         follower = Follower(node, params, addresses, store, chosen)
         return cls(
@@ -106,6 +112,7 @@ class EvmLedger:
             follower,
             addresses,
             store,
+            outbox,
             finality=chosen,
             poll_seconds=poll_seconds or _poll_seconds(params),
             clock=clock,
@@ -117,6 +124,7 @@ class EvmLedger:
         file: NetworkFile,
         patience_seconds: float = PATIENCE_SECONDS,
         path: Path | None = None,
+        sent: Path | None = None,
     ) -> "EvmLedger":
         """Return the ledger that a network file names; errors as for `connect`."""
         assert file.chain is not None
@@ -127,6 +135,7 @@ class EvmLedger:
                 file.params,
                 file.chain.addresses,
                 path=path,
+                sent=sent,
                 finality=Finality(file.chain.finality_blocks),
             )
         except BaseException:
@@ -171,6 +180,7 @@ class EvmLedger:
             key,
             self.params.chain_id,
             self.finality,
+            outbox=self._outbox,
             pause_seconds=self.poll_seconds,
         )
         return EvmAccount(self, sender, key)
@@ -259,13 +269,18 @@ class EvmLedger:
         return tuple(member.vault for member in members)
 
     async def close(self) -> None:
-        """Let go of the node and of the file."""
+        """Let go of the node and of the files."""
         await self.node.close()
+        self._outbox.close()
         self._store.close()
 
     def _tip(self, state: MemoryState) -> Tip:
         head = state.head
         return Tip(head.sequence, head.epoch, self._clock())
+
+
+def _beside(logs: Path | None) -> Path | None:
+    return None if logs is None else logs.with_name(f"{logs.name}.sent")
 
 
 def _poll_seconds(params: NetworkParams) -> float:

@@ -34,6 +34,11 @@ class Pending:
     sent_seconds: float
 
     @property
+    def name(self) -> bytes:
+        """The first attempt's hash, by which this is known."""
+        return self.attempts[0].hash
+
+    @property
     def newest(self) -> SignedTransaction:
         """The attempt with the highest fees."""
         return self.attempts[-1]

@@ -17,11 +17,11 @@ from holdfast.ledger.chain_errors import (
     TransactionPendingError,
 )
 from holdfast.ledger.core.account_key import AccountKey
-from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.evm.chain import Fees, Receipt
 from holdfast.ledger.evm.follower import Finality
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.node_errors import NodeFault, NodeRefusedError
+from holdfast.ledger.evm.outbox import Outbox, label_of
 from holdfast.ledger.evm.pending import Pending, Seen, Step, next_step, raised
 from holdfast.ledger.evm.transaction import SignedTransaction, Transaction, sign
 from holdfast.ledger.evm.wishes import Wish
@@ -49,6 +49,7 @@ class Sender:
         chain_id: int,
         finality: Finality,
         *,
+        outbox: Outbox | None = None,
         pause_seconds: float = PAUSE_SECONDS,
         block_seconds: float = BLOCK_SECONDS,
         final_seconds: int = FINAL_SECONDS,
@@ -66,18 +67,27 @@ class Sender:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._next: int | None = None
-        self._doubt: tuple[Wish, Pending] | None = None
+        self._outbox = outbox or Outbox()
 
-    async def send(self, wish: Wish) -> Pending:
+    def doubtful(self, label: bytes) -> Pending | None:
+        """Return the transaction with this label whose fate nobody was told."""
+        attempts = self._outbox.claim(self._key.id, label)
+        return None if attempts is None else Pending(attempts, DOUBTFUL)
+
+    async def carry_out(self, wish: Wish, *, final: bool = True) -> Receipt:
+        """Bring a call onto the chain that nobody is told of otherwise."""
+        pending = self.doubtful(label_of(wish)) or await self.send(wish)
+        receipt = await self.finish(pending, final=final)
+        self.forget(pending)
+        return receipt
+
+    async def send(self, wish: Wish, label: bytes | None = None) -> Pending:
         """Hand a call to the node; raises RevertedError, GasMissingError.
 
-        Or LedgerUnreachableError: then nobody knows whether the node has it, and the
-        same call, if it comes next, is the same transaction.
+        Or LedgerUnreachableError: then nobody knows whether the node has it, and
+        `doubtful` returns it under its label.
         """
         async with self._turn:
-            again = self._again(wish)
-            if again is not None:
-                return again
             gas = await self._node.gas_for(self._key.id, wish.to, wish.data)
             for _ in range(NONCE_TRIES):
                 nonce = await self._nonce()
@@ -85,7 +95,7 @@ class Sender:
                 made = Transaction(self._chain_id, nonce, fees, gas, wish.to, wish.data)
                 signed = sign(made, self._key)
                 pending = Pending((signed,), self._clock())
-                taken = await self._first_hand_over(wish, pending)
+                taken = await self._first_hand_over(label or label_of(wish), pending)
                 if taken:
                     self._next = nonce + 1
                     return pending
@@ -95,8 +105,27 @@ class Sender:
     async def finish(self, pending: Pending, *, final: bool = True) -> Receipt:
         """Wait until a transaction is final, or only in a block, doing what it takes.
 
-        Raises TransactionPendingError when that takes too long, LostNonceError.
+        Raises TransactionPendingError when that takes too long, LostNonceError. The
+        caller crosses it out with `forget`, when everybody knows.
         """
+        try:
+            return await self._finish(pending, final=final)
+        except LostNonceError:
+            self.forget(pending)
+            raise
+        except BaseException:
+            self._outbox.leave(pending.name)
+            raise
+
+    def forget(self, pending: Pending) -> None:
+        """Cross out a transaction whose sender knows what became of it."""
+        self._outbox.forget(pending.name)
+
+    def leave(self, pending: Pending) -> None:
+        """Keep a transaction in doubt: what became of it could not be told."""
+        self._outbox.leave(pending.name)
+
+    async def _finish(self, pending: Pending, *, final: bool) -> Receipt:
         deadline = self._clock() + self._final_seconds
         lost = 0
         while True:
@@ -132,21 +161,21 @@ class Sender:
         self.gas += receipt.gas
         return receipt
 
-    async def _first_hand_over(self, wish: Wish, pending: Pending) -> bool:
+    async def _first_hand_over(self, label: bytes, pending: Pending) -> bool:
+        """Write the transaction down, then let it go; tell whether the node has it."""
+        self._outbox.keep(self._key.id, label, pending.attempts)
         try:
-            return await self._hand_over(pending.newest)
-        except (LedgerUnreachableError, asyncio.CancelledError):
-            self._doubt = (wish, pending)
+            taken = await self._hand_over(pending.newest)
+        except (GasMissingError, ChainRefusedError):
+            self.forget(pending)
             raise
-
-    def _again(self, wish: Wish) -> Pending | None:
-        """Return the transaction that may or may not be on its way, if it is this."""
-        doubt, self._doubt = self._doubt, None
-        if doubt is None:
-            return None
-        self._next = None
-        before, pending = doubt
-        return pending.resent(DOUBTFUL) if before == wish else None
+        except BaseException:
+            self._next = None
+            self.leave(pending)
+            raise
+        if not taken:
+            self.forget(pending)
+        return taken
 
     async def _nonce(self) -> int:
         if self._next is None:
@@ -185,5 +214,10 @@ class Sender:
         old = pending.newest.transaction
         fees: Fees = raised(old.fees, await self._node.fees())
         signed = sign(replace(old, fees=fees), self._key)
-        await self._hand_over(signed)
+        self._outbox.add(pending.name, signed)
+        try:
+            await self._hand_over(signed)
+        except (GasMissingError, ChainRefusedError):
+            # The attempts before may still get in: nobody may take this for a no.
+            return pending.resent(now)
         return pending.again(signed, now)

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import rlp
+from rlp.exceptions import RLPException
 
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.address import keccak
 from holdfast.ledger.evm.chain import Fees
+from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.units import AccountId, Digest
 
 KIND: Final = b"\x02"
 _V_FIRST: Final = 27
+_FIELDS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,25 @@ def sign(transaction: Transaction, key: AccountKey) -> SignedTransaction:
     r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))
     raw = KIND + rlp.encode([*fields, signature[64] - _V_FIRST, r, s])
     return SignedTransaction(transaction, raw, keccak(raw))
+
+
+def parse(raw: bytes) -> SignedTransaction:
+    """Return the transaction that `sign` made these bytes of, or raise DecodingError.
+
+    The signature is not checked: a node does that.
+    """
+    try:
+        fields = rlp.decode(raw.removeprefix(KIND))
+    except (RLPException, TypeError) as error:
+        raise DecodingError(f"no transaction: {error}") from error
+    if not isinstance(fields, list) or len(fields) != _FIELDS or raw[:1] != KIND:
+        raise DecodingError("no transaction of type 2")
+    if any(not isinstance(one, bytes) for one in (*fields[:8], *fields[9:])):
+        raise DecodingError("a transaction with lists for fields")
+    chain, nonce, tip, highest, gas, value = (
+        int.from_bytes(fields[place], "big") for place in (0, 1, 2, 3, 4, 6)
+    )
+    to = AccountId(fields[5]) if fields[5] else None
+    fees = Fees(highest, tip)
+    made = Transaction(chain, nonce, fees, gas, to, fields[7], value)
+    return SignedTransaction(made, raw, keccak(raw))
