@@ -73,6 +73,8 @@ from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 T = TypeVar("T")
 
 _TRIES_MAX: Final = 3
+TRANSACTIONS: Final = "transactions.db"
+"""What was sent to a chain and may have got lost; only networks on chains have it."""
 """How often a command starts over when another client pruned meanwhile."""
 
 
@@ -94,7 +96,7 @@ class AsyncClient:
 
         Raises LedgerUnreachableError, WrongNetworkError or JournalError.
         """
-        ledger = await join(profile.network)
+        ledger = await join(profile.network, sent=profile.home / TRANSACTIONS)
         try:
             account = ledger.open_account(AccountKey.from_secret(keys.account_secret))
             seeds = [
