@@ -22,6 +22,7 @@ SECTIONS: Final = {
         "key": "Passphrases of this machine: list, add, change, remove.",
         "config": "Show settings, and where each comes from.",
         "schedule": "Backups, checks and drills that run by themselves.",
+        "completion": "What bash, zsh or fish need to complete commands.",
         "version": "Print the version.",
     },
     "Backups": {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from holdfast.client import completing
 from holdfast.client.command_line import Group
 from holdfast.client.commands.audit_case import case_command
 from holdfast.client.commands.audit_drill import drill_command
@@ -45,7 +46,7 @@ command.add_command(drill_command)
 
 
 @command.command("vault")
-@click.argument("vault")
+@click.argument("vault", shell_complete=completing.vaults)
 @click.option(
     "--epochs",
     type=click.IntRange(1, 4096),
@@ -102,7 +103,7 @@ def epoch_command(
 
 
 @command.command("deal")
-@click.argument("deal")
+@click.argument("deal", shell_complete=completing.deals)
 @click.option(
     "--epochs",
     type=click.IntRange(1, 4096),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Command
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -22,7 +22,7 @@ _FAILURES_SHOWN = 20
 
 
 @click.command("drill", cls=Command)
-@click.argument("snapshot", default="latest")
+@click.argument("snapshot", default="latest", shell_complete=completing.snapshots)
 @click.option("--files", type=click.IntRange(1), help="How many files.  [default: 20]")
 @click.option("--bytes", "size", help="Files of so many bytes instead: 1GiB …")
 @click.option(

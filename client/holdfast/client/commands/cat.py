@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from holdfast.client import completing
 from holdfast.client.command_line import Command
 from holdfast.client.core.snapshot_choice import SnapshotFilter
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -19,7 +20,7 @@ _STEP_BYTES = 1 << 20
 
 
 @click.command("cat", cls=Command)
-@click.argument("snapshot")
+@click.argument("snapshot", shell_complete=completing.snapshots)
 @click.argument("path")
 @filtered
 @pass_invocation

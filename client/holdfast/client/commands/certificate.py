@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Group
 from holdfast.client.invocation import Invocation, pass_invocation
 
@@ -39,7 +39,7 @@ def command() -> None:
 
 
 @command.command("make")
-@click.argument("snapshot", default="latest")
+@click.argument("snapshot", default="latest", shell_complete=completing.snapshots)
 @click.option(
     "--output",
     required=True,

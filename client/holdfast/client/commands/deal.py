@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Group
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -41,7 +41,7 @@ def list_deals(invocation: Invocation) -> None:
 
 
 @command.command("show")
-@click.argument("deal")
+@click.argument("deal", shell_complete=completing.deals)
 @pass_invocation
 def show(invocation: Invocation, *, deal: str) -> None:
     """Show one deal with its holders: DEAL is the start of its id."""
@@ -64,7 +64,7 @@ def open_deal(invocation: Invocation, *, capacity: str, duration: str | None) ->
 
 
 @command.command("extend")
-@click.argument("deal")
+@click.argument("deal", shell_complete=completing.deals)
 @click.option("--capacity", help="Bytes for each holder from now on: 2GiB …")
 @click.option("--for", "duration", help="How long from now on: 90d, 500 epochs …")
 @pass_invocation
@@ -84,7 +84,7 @@ def extend(
 
 
 @command.command("renew")
-@click.argument("deals", nargs=-1)
+@click.argument("deals", nargs=-1, shell_complete=completing.deals)
 @click.option("--for", "duration", help="How long from now on: 90d, 1y …")
 @pass_invocation
 def renew(
@@ -194,7 +194,7 @@ def _tell_policy(invocation: Invocation, policy: "Policy | None") -> None:
 
 
 @command.command("close")
-@click.argument("deal")
+@click.argument("deal", shell_complete=completing.deals)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_invocation
 def close(invocation: Invocation, *, deal: str, yes: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Command
 from holdfast.client.core.snapshot_choice import SnapshotFilter
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff", cls=Command)
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", shell_complete=completing.snapshots)
+@click.argument("after", shell_complete=completing.snapshots)
 @click.option("--metadata", is_flag=True, help="Modes, owners and times count too.")
 @filtered
 @pass_invocation

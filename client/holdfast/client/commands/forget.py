@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from holdfast.client import completing
 from holdfast.client.command_line import Command
 from holdfast.client.core.retention import NO_RULES, Retention
 from holdfast.client.core.snapshot_choice import (
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 
 @click.command("forget", cls=Command)
-@click.argument("names", nargs=-1, metavar="[SNAPSHOT]...")
+@click.argument(
+    "names", nargs=-1, metavar="[SNAPSHOT]...", shell_complete=completing.snapshots
+)
 @retaining
 @click.option(
     "--group-by",

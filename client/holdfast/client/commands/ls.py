@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from holdfast.client import completing
 from holdfast.client.command_line import Command
 from holdfast.client.core.snapshot_choice import LATEST, SnapshotFilter
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("ls", cls=Command)
-@click.argument("snapshot", default=LATEST)
+@click.argument("snapshot", default=LATEST, shell_complete=completing.snapshots)
 @click.argument("paths", nargs=-1)
 @click.option("--long", "-l", "long", is_flag=True, help="Modes, sizes and times too.")
 @click.option(

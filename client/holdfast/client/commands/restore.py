@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Command
 from holdfast.client.core.snapshot_choice import SnapshotFilter
 from holdfast.client.exit_codes import ExitCode
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("restore", cls=Command)
-@click.argument("snapshot")
+@click.argument("snapshot", shell_complete=completing.snapshots)
 @click.argument("paths", nargs=-1)
 @click.option(
     "--target",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Command
 from holdfast.client.core.snapshot_choice import (
     SnapshotFilter,
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @click.command("snapshots", cls=Command)
-@click.argument("names", nargs=-1, metavar="[SNAPSHOT]...")
+@click.argument(
+    "names", nargs=-1, metavar="[SNAPSHOT]...", shell_complete=completing.snapshots
+)
 @filtered
 @click.option(
     "--latest",
@@ -40,6 +42,7 @@ def command(
     """List your backups, oldest first."""
     with invocation.client() as client:
         every = client.snapshots()
+    completing.keep_snapshots(invocation.home, every)
     chosen = find_snapshots(every, names, among)
     if latest is not None:
         chosen = newest_of_each(chosen, latest)

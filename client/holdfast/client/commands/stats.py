@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Command
 from holdfast.client.core.snapshot_choice import SnapshotFilter, find_snapshots
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command("stats", cls=Command)
-@click.argument("names", nargs=-1, metavar="[SNAPSHOT]...")
+@click.argument(
+    "names", nargs=-1, metavar="[SNAPSHOT]...", shell_complete=completing.snapshots
+)
 @filtered
 @pass_invocation
 def command(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.command_line import Group
 from holdfast.client.core.snapshot_choice import (
     EVERY_SNAPSHOT,
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Tags = tuple[str, ...]
 Change = Callable[[Tags], Tags]
 
-_NAMES = click.argument("names", nargs=-1, metavar="[SNAPSHOT]...")
+_NAMES = click.argument(
+    "names", nargs=-1, metavar="[SNAPSHOT]...", shell_complete=completing.snapshots
+)
 
 
 @click.group("tag", cls=Group)
