@@ -72,9 +72,9 @@ from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
 
 T = TypeVar("T")
 
-_TRIES_MAX: Final = 3
 TRANSACTIONS: Final = "transactions.db"
 """What was sent to a chain and may have got lost; only networks on chains have it."""
+_TRIES_MAX: Final = 3
 """How often a command starts over when another client pruned meanwhile."""
 
 
