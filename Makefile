@@ -1,4 +1,4 @@
-.PHONY: demo test test-long check anvil bench simulate wire venv clean
+.PHONY: demo test test-long check anvil bench simulate wire reference man venv clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,6 +34,13 @@ EPOCHS ?= 200
 
 simulate: venv
 	PYTHONPATH=tests $(BIN)/python -m simulation.run --seeds $(SEEDS) --vaults $(VAULTS) --epochs $(EPOCHS)
+
+# docs/reference.md and pages for man, from the commands themselves.
+reference: venv
+	$(BIN)/holdfast reference > docs/reference.md
+
+man: venv
+	$(BIN)/holdfast reference --man build/man
 
 wire: venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \

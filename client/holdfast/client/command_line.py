@@ -1,7 +1,7 @@
 """How commands are declared: loaded when they run, with the options all share."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -190,11 +190,13 @@ class LazyGroup(Group):
         *args: Any,  # noqa: ANN401 # click's signature
         package: str,
         sections: Mapping[str, Mapping[str, str]],
+        hidden_commands: Sequence[str] = (),
         **kwargs: Any,  # noqa: ANN401 # click's signature
     ) -> None:
         super().__init__(*args, **kwargs)
         self.package = package
         self.sections = sections
+        self.hidden_commands = hidden_commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, in the order of the sections."""
@@ -202,7 +204,7 @@ class LazyGroup(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command; None if there is no such name."""
-        if cmd_name not in self.list_commands(ctx):
+        if cmd_name not in {*self.list_commands(ctx), *self.hidden_commands}:
             return None
         module = importlib.import_module(f"{self.package}.{cmd_name}")
         command: click.Command = module.command

@@ -60,6 +60,7 @@ SECTIONS: Final = {
     cls=LazyGroup,
     package="holdfast.client.commands",
     sections=SECTIONS,
+    hidden_commands=("reference",),
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 some files not read, "
     "10 no profile, 11 passphrase, 12 unreachable, 13 balance, 14 disk full; "
     "`holdfast version --exit-codes` lists all.",

@@ -19,13 +19,13 @@ _WHERE = {
 @pass_invocation
 @click.pass_context
 def command(context: click.Context, invocation: Invocation, *, shell: str) -> None:
-    r"""Print the completion script for a SHELL.
+    """Print the completion script for a SHELL.
 
     \b
     bash: add to ~/.bashrc: eval "$(holdfast completion bash)"
     zsh:  add to ~/.zshrc, after compinit: eval "$(holdfast completion zsh)"
     fish: holdfast completion fish > ~/.config/fish/completions/holdfast.fish
-    """
+    """  # noqa: D301 # click's sign for lines that stay as they are
     made = get_completion_class(shell)
     assert made is not None, "click has all three"
     source = made(context.find_root().command, {}, "holdfast", VARIABLE).source()
