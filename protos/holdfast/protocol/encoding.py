@@ -94,11 +94,11 @@ def sequence(inner: Codec, limit: int) -> Codec:
 
     def write(value: Sequence[Any]) -> bytes:
         assert len(value) <= limit, f"{len(value)} items where at most {limit} fit"
-        body = b"".join(inner.write(item) for item in value)
+        body = b"".join([inner.write(item) for item in value])
         return len(value).to_bytes(4, "big") + body
 
     def read(reader: Reader) -> tuple[Any, ...]:
-        return tuple(inner.read(reader) for _ in range(_count(reader, limit)))
+        return tuple([inner.read(reader) for _ in range(_count(reader, limit))])
 
     return Codec(write, read)
 
@@ -141,6 +141,7 @@ class Format(Generic[T]):
         self.version = version
         self._prefix = MAGIC + bytes([kind, version])
         self._fields = fields
+        self._writers = tuple((name, codec.write) for name, codec in fields.items())
 
     def encode(self, value: T) -> bytes:
         """Return the one encoding of `value`, prefix included."""
@@ -162,9 +163,7 @@ class Format(Generic[T]):
         return Codec(self._body, self._fields_from)
 
     def _body(self, value: T) -> bytes:
-        return b"".join(
-            codec.write(getattr(value, name)) for name, codec in self._fields.items()
-        )
+        return b"".join([write(getattr(value, name)) for name, write in self._writers])
 
     def _read(self, reader: Reader) -> T:
         prefix = reader.take(len(self._prefix))

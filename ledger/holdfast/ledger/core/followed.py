@@ -53,6 +53,7 @@ class LedgerState:
         self._registries: dict[int, tuple[VaultId, ...]] = {}
         self._committees: dict[int, tuple[VaultId, ...]] = {}
         self._groups: dict[tuple[VaultId, int], tuple[VaultId, ...]] = {}
+        self._drawn: dict[tuple[VaultId, int, bool], tuple[VaultId, ...]] = {}
 
     @property
     def network_id(self) -> NetworkId:
@@ -71,6 +72,7 @@ class LedgerState:
             self._registries.clear()
             self._groups.clear()
             self._committees.clear()
+            self._drawn.clear()
         for row in news.vaults:
             self._rows[row.vault] = row
             self._identities[row.vault] = row.identity_key
@@ -146,11 +148,11 @@ class LedgerState:
 
         Empty while the ledger was not followed into epoch − 1, which fixes it.
         """
-        if self.epoch < epoch - 1 or epoch < 1:
-            return ()
         key = (vault, epoch)
         if (known := self._groups.get(key)) is not None:
             return known
+        if self.epoch < epoch - 1 or epoch < 1:
+            return ()
         drawn = self.period_beacon(self.params.period_of(epoch - 1), epoch)
         registry = self.registry(epoch)
         if drawn is None or not self.is_audited(vault, epoch):
@@ -186,11 +188,18 @@ class LedgerState:
         They are drawn by the beacon of `epoch` for an answer, by that of the epoch
         before for a checkpoint. Empty while that beacon or the committee is not known.
         """
+        key = (vault, epoch, for_answer)
+        if (known := self._drawn.get(key)) is not None:
+            return known
         drawn = self.beacon(epoch if for_answer else epoch - 1)
         members = self.committee(self.params.period_of(max(epoch - 1, 0)))
-        if drawn is None or not self.group(vault, epoch):
+        if drawn is None or not members or not self.group(vault, epoch):
             return ()
-        return placement.stand_ins(members, vault, drawn)
+        found = placement.stand_ins(members, vault, drawn)
+        if len(self._drawn) > GROUPS_MAX:
+            self._drawn.clear()
+        self._drawn[key] = found
+        return found
 
     def is_audited(self, vault: VaultId, epoch: int) -> bool:
         """Return whether a vault is audited in `epoch`: in the registry, or draining.
@@ -204,17 +213,17 @@ class LedgerState:
 
     def committee(self, period: int) -> tuple[VaultId, ...]:
         """Return the period's committee by rank; empty before it is drawn."""
+        if (known := self._committees.get(period)) is not None:
+            return known
         first = self.params.first_epoch(period)
         drawn = self._beacons.get(first)
         if self.epoch < first or drawn is None:
             return ()
-        known = self._committees.get(period)
-        if known is None:
-            registry = self.registry(first)
-            known = placement.committee(registry, drawn, self.params.committee_size)
-            if len(self._committees) > 64:
-                self._committees.clear()
-            self._committees[period] = known
+        registry = self.registry(first)
+        known = placement.committee(registry, drawn, self.params.committee_size)
+        if len(self._committees) > 64:
+            self._committees.clear()
+        self._committees[period] = known
         return known
 
     def deal(self, deal: DealId) -> Deal | None:

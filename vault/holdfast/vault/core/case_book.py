@@ -1,6 +1,7 @@
 """The cases known to this vault, with how they ended: what case files are made of."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from holdfast.ledger.core.case_files import extract_of
@@ -28,7 +29,7 @@ class Kept:
     certificate: Certificate | None = None
     answer: Signed[Answer] | None = None
 
-    @property
+    @cached_property
     def lying(self) -> bool:
         """Whether it accuses of lying, which needs no court."""
         return self.case.fault in {fault.value for fault in LYING}

@@ -21,17 +21,17 @@ class Myself:
         """The vault's id."""
         return self.keys.vault_id
 
-    @property
+    @cached_property
     def pair(self) -> SigningPair:
         """The identity key."""
         return self.keys.identity
 
-    @property
+    @cached_property
     def params(self) -> NetworkParams:
         """The network's parameters."""
         return self.ledger.params
 
-    @property
+    @cached_property
     def network(self) -> NetworkId:
         """The network's id."""
         return self.ledger.network_id

@@ -16,6 +16,8 @@ class Outbox:
         self._wait = wait_seconds
         self._next = dict.fromkeys(peers, 0.0)
         self._tries = dict.fromkeys(self._next, 0)
+        # Nobody is due before this; it may be too early, never too late.
+        self._soonest = 0.0 if self._next else _IN_FLIGHT
 
     def __len__(self) -> int:
         return len(self._next)
@@ -32,12 +34,15 @@ class Outbox:
 
         They are in flight until they are settled or failed.
         """
+        if now < self._soonest:
+            return ()
         flying = sum(at == _IN_FLIGHT for at in self._next.values())
         ready = [peer for peer, at in self._next.items() if at <= now]
         due = tuple(ready[: max(at_most - flying, 0)])
         for peer in due:
             self._next[peer] = _IN_FLIGHT
             self._tries[peer] += 1
+        self._soonest = min(self._next.values(), default=_IN_FLIGHT)
         return due
 
     def settle(self, peer: VaultId) -> bool:
@@ -48,6 +53,7 @@ class Outbox:
         """Ask a peer as soon as possible, whether it answered before or not."""
         self._tries.setdefault(peer, 0)
         self._next[peer] = now
+        self._soonest = min(self._soonest, now)
 
     def fail(self, peer: VaultId, now: float) -> None:
         """Ask a peer again a little later, unless it was asked too often."""
@@ -60,6 +66,7 @@ class Outbox:
             # that was only asked from an outbox before this one has no tries here.
             factor = 1 << min(max(self._tries[peer] - 1, 0), 4)
             self._next[peer] = now + self._wait * factor
+            self._soonest = min(self._soonest, self._next[peer])
 
     def next_due(self) -> float | None:
         """Return when the next peer is due, or None while all are in flight or done."""

@@ -50,8 +50,9 @@ class ProofStore:
         self._ledger = ledger
         self._proofs: dict[Counted, Proof] = {}
         self._entries: dict[Digest, Entries] = {}
+        self._order: dict[int, Proof] = {}
         self.changes = 0
-        """How often something was added: who looked at all need not look again."""
+        """How many were added: who looked at all need only look at those `after`."""
         for item in restored.collected:
             self._add(item.certificate, item.entries, item.seconds)
         for certificate in restored.certificates:
@@ -80,9 +81,20 @@ class ProofStore:
                 chosen.setdefault((name.epoch, name.vault), proof)
         return [chosen[key] for key in sorted(chosen)]
 
+    def after(self, change: int) -> list[Proof]:
+        """Return the proofs that were added after the change of that number."""
+        found: list[Proof] = []
+        for number in reversed(self._order):
+            if number <= change:
+                break
+            found.append(self._order[number])
+        return found[::-1]
+
     def drop_before(self, epoch: int) -> None:
         """Forget what is settled."""
         self._proofs = {k: v for k, v in self._proofs.items() if k.epoch >= epoch}
+        order = self._order.items()
+        self._order = {n: p for n, p in order if p.certificate.epoch >= epoch}
         used = {p.certificate.checkpoint.value.root for p in self._proofs.values()}
         self._entries = {k: v for k, v in self._entries.items() if k in used}
 
@@ -115,8 +127,9 @@ class ProofStore:
         root = certificate.checkpoint.value.root
         shared = self._entries.setdefault(root, entries)
         proof = Proof(certificate, shared, now)
-        self._proofs.setdefault(proof.name, proof)
-        self.changes += 1
+        if self._proofs.setdefault(proof.name, proof) is proof:
+            self.changes += 1
+            self._order[self.changes] = proof
 
     def _check(self, certificate: StorageCertificate, entries: Entries | None) -> None:
         value = certificate.checkpoint.value

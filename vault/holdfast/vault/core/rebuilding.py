@@ -1,5 +1,10 @@
-"""Rebuilds what our checkpoint declares missing, after each answer deadline."""
+"""Rebuilds what our checkpoint declares missing, after each answer deadline.
 
+A deal whose siblings gave nothing back is tried again in the next epoch, then after
+two, four and eight: what they cannot give costs them, and us, nearly nothing.
+"""
+
+from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.checkpoint import Entry
@@ -9,7 +14,7 @@ from holdfast.protocol.repair import (
     SiblingRequest,
     SignedSiblingRequest,
 )
-from holdfast.protocol.units import VaultId
+from holdfast.protocol.units import DealId, VaultId
 from holdfast.vault.core.answering import Answering
 from holdfast.vault.core.challenged import entry_proof
 from holdfast.vault.core.declared import Stood
@@ -18,6 +23,22 @@ from holdfast.vault.core.events import MissingRebuilt
 from holdfast.vault.core.myself import Myself
 
 SLACK_PARTS: Final = 20
+REST_EPOCHS_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How long a deal is left alone: not before epoch `until`."""
+
+    until: int = -1
+    epochs: int = 0
+
+    def after(self, rebuilt: int, epoch: int) -> "Rest":
+        """Return the rest after an attempt in `epoch`; any shard back ends it."""
+        if rebuilt:
+            return Rest()
+        epochs = min(max(2 * self.epochs, 1), REST_EPOCHS_MAX)
+        return Rest(epoch + epochs, epochs)
 
 
 class Rebuilding:
@@ -30,6 +51,7 @@ class Rebuilding:
         self._queue: list[Entry] = []
         self._running = False
         self._stood: Stood | None = None
+        self._rests: dict[DealId, Rest] = {}
 
     def step(self, now: float) -> list[Effect]:
         """Begin when the answers of this epoch are due and bytes are missing."""
@@ -44,13 +66,18 @@ class Rebuilding:
         self._epoch = epoch
         self._stood = self._answering.stood
         items = self._stood.declared.entries.items if self._stood else ()
-        self._queue = [entry for entry in items if entry.missing]
+        lost = [entry for entry in items if entry.missing]
+        known = {entry.deal: self._rests.get(entry.deal, Rest()) for entry in lost}
+        self._rests = known
+        self._queue = [entry for entry in lost if epoch >= known[entry.deal].until]
         return self._next(now)
 
     def rebuilt(self, event: MissingRebuilt) -> list[Effect]:
         """Go on with the next deal."""
         self._running = False
         told: list[Effect] = []
+        if rest := self._rests.get(event.deal):
+            self._rests[event.deal] = rest.after(event.shards, self._epoch)
         if event.shards:
             fields = {"deal": event.deal.hex(), "shards": event.shards}
             told = [Log("rebuilt missing shards", fields)]

@@ -60,8 +60,9 @@ class Rechecking:
         if self._me.id not in self._me.ledger.committee(period):
             return []
         if self._changes != self._proofs.changes:
+            new = self._proofs.after(self._changes)
             self._changes = self._proofs.changes
-            for proof in self._proofs.between(*self._epochs()):
+            for proof in new:
                 self._take(proof)
         effects: list[Effect] = []
         for place, (name, hearing) in list(self._hearings.items()):
