@@ -5,85 +5,169 @@ protocol never change. Only what succeeded is remembered of a check.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from holdfast.protocol import checkpoint, encoding, faults, placement
-from holdfast.vault.core import proof_store, rechecking
+from holdfast.ledger.core import slots
+from holdfast.protocol import (
+    answer,
+    checkpoint,
+    encoding,
+    faults,
+    manifest,
+    merkle,
+    placement,
+    signing,
+)
+from holdfast.protocol.units import LEAF_BYTES
+from holdfast.vault import leaf_reading
+from holdfast.vault.core import checkpointing, declared, proof_store, rechecking
+from simulation.memory import Memory, by_identity
 
-REMEMBERED_MAX = 20_000
 CHECKS = (
     (checkpoint, "check_standing"),
     (checkpoint, "check_certificate"),
     (faults, "check_miss"),
 )
+FORMATS = (signing.SignedFormat, "message"), (encoding.Format, "encode")
 
 
 def remembered() -> Iterator[tuple[Any, str, Any]]:
     """Yield what to patch: target, name, and the function that remembers."""
     yield placement, "neighbours", lru_cache(1 << 16)(placement.neighbours)
-    yield placement, "committee", _committee()
+    yield placement, "committee", _of_members(placement.committee)
+    yield placement, "stand_ins", _of_members(placement.stand_ins)
+    yield placement, "monitored", _monitored()
+    yield slots, "rank", _rank()
     yield rechecking, "is_drawn", lru_cache(1 << 15)(rechecking.is_drawn)
-    yield proof_store, "name_of", _of_one(proof_store.name_of)
-    yield checkpoint, "entry_leaf", lru_cache(1 << 14)(checkpoint.entry_leaf)
-    yield checkpoint.Checkpoint, "digest", _of_one(checkpoint.Checkpoint.digest)
-    yield checkpoint.Entries, "tree", _of_one(checkpoint.Entries.tree)
-    yield encoding.Format, "encode", _of_two(encoding.Format.encode)
+    yield proof_store, "name_of", by_identity(proof_store.name_of)
+    yield checkpoint.Checkpoint, "digest", by_identity(checkpoint.Checkpoint.digest)
+    yield checkpoint.Entries, "tree", by_identity(checkpoint.Entries.tree)
+    for owner, name in FORMATS:
+        yield owner, name, _of_format(getattr(owner, name))
+    yield leaf_reading, "_prove", _prove()
+    yield answer, "_check_leaf", _check_leaf()
+    yield from _everywhere(checkpoint, "entry_leaf", lru_cache(1 << 14))
+    yield from _everywhere(manifest, "entry_leaf", lru_cache(1 << 14))
+    yield from _everywhere(checkpointing, "acknowledgement_message", _said)
+    yield from _everywhere(declared, "applied", _applied)
     for home, name in CHECKS:
-        check = getattr(home, name)
-        remembering = _check(check)
-        for module_name, module in sorted(sys.modules.items()):
-            ours = module_name.startswith("holdfast.")
-            if ours and vars(module).get(name) is check:
-                yield module, name, remembering
+        yield from _everywhere(home, name, _check)
 
 
-def _committee() -> Callable[..., tuple[Any, ...]]:
-    draw = lru_cache(4096)(placement.committee)
+def _everywhere(
+    home: Any, name: str, remember: Callable[[Any], Any]
+) -> Iterator[tuple[Any, str, Any]]:
+    """Yield a patch for each module that has a function, whatever it calls it."""
+    function = getattr(home, name)
+    remembering = remember(function)
+    for module_name, module in sorted(sys.modules.items()):
+        if not module_name.startswith("holdfast."):
+            continue
+        for alias, value in list(vars(module).items()):
+            if value is function:
+                yield module, alias, remembering
 
-    def committee(registry: Sequence[Any], beacon: Any, size: int) -> tuple[Any, ...]:
-        return draw(tuple(registry), beacon, size)
 
-    return committee
+def _of_members(draw: Callable[..., Any]) -> Callable[..., Any]:
+    known = lru_cache(1 << 14)(draw)
+
+    def drawn(members: Sequence[Any], *about: Any) -> Any:
+        return known(tuple(members), *about)
+
+    return drawn
 
 
-def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    known: dict[int, tuple[Any, Any]] = {}
+def _monitored() -> Callable[..., tuple[Any, ...]]:
+    """Turn all groups round once, for everybody who asks whom it watches."""
 
-    def remembering(value: Any) -> Any:
-        found = known.get(id(value))
-        if found is not None:
-            return found[1]
-        if len(known) > REMEMBERED_MAX:
-            known.clear()
-        result = function(value)
-        known[id(value)] = (value, result)
-        return result
+    @lru_cache(64)
+    def watchers(
+        registry: tuple[Any, ...], others: tuple[Any, ...], beacon: Any, size: int
+    ) -> dict[Any, tuple[Any, ...]]:
+        found: dict[Any, list[Any]] = {}
+        for other in others:
+            for member in placement.neighbours(registry, other, beacon, size):
+                found.setdefault(member, []).append(other)
+        return {member: tuple(watched) for member, watched in found.items()}
+
+    def monitored(
+        registry: Sequence[Any], others: Iterable[Any], vault: Any, *drawn: Any
+    ) -> tuple[Any, ...]:
+        return watchers(tuple(registry), tuple(others), *drawn).get(vault, ())
+
+    return monitored
+
+
+def _rank() -> Callable[..., int | None]:
+    rank = slots.rank
+    memory = Memory()
+
+    def remembering(ledger: Any, deal: Any, vault: Any, epoch: int) -> Any:
+        key = (id(ledger), ledger.sequence, id(deal), vault, epoch)
+        return memory.get(key, (ledger, deal), rank, ledger, deal, vault, epoch)
 
     return remembering
 
 
-def _of_two(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _of_format(method: Callable[..., bytes]) -> Callable[..., bytes]:
     """Remember a method of few long-lived objects, by the identity of its argument."""
-    known: dict[tuple[int, int], tuple[Any, Any]] = {}
+    memory = Memory()
 
-    def remembering(self: Any, value: Any) -> Any:
+    def remembering(self: Any, value: Any, *network: Any) -> Any:
         key = (id(self), id(value))
-        found = known.get(key)
-        if found is not None:
-            return found[1]
-        if len(known) > REMEMBERED_MAX:
-            known.clear()
-        result = function(self, value)
-        known[key] = (value, result)
-        return result
+        return memory.get(key, value, method, self, value, *network)
+
+    return remembering
+
+
+def _prove() -> Callable[..., Any]:
+    """Give the same proof object for the same leaf, so that others know it again."""
+    prove = leaf_reading._prove
+    memory = Memory()
+
+    def remembering(leaf: Any, shard: Any, tree: merkle.Tree) -> Any:
+        _, wanted, whole, place, inside = leaf
+        key = (id(shard), id(whole), wanted.entry, place, inside // LEAF_BYTES)
+        return memory.get(key, (shard, whole), prove, leaf, shard, tree)
+
+    return remembering
+
+
+def _check_leaf() -> Callable[..., None]:
+    check = answer._check_leaf
+    memory = Memory()
+
+    def remembering(leaf: Any, entry: Any, offset: int) -> Any:
+        stated = (entry.root, entry.count, entry.held_bytes, entry.index, offset)
+        memory.get((id(leaf), *stated), leaf, check, leaf, entry, offset)
+
+    return remembering
+
+
+def _said(message: Callable[..., bytes]) -> Callable[..., bytes]:
+    memory = Memory()
+
+    def remembering(me: Any, value: Any) -> Any:
+        return memory.get(id(value), value, message, me, value)
+
+    return remembering
+
+
+def _applied(applied: Callable[..., Any]) -> Callable[..., Any]:
+    memory = Memory()
+
+    def remembering(before: Any, change: Any) -> Any:
+        key = (id(before), id(change.changed), change.removed)
+        kept = (before, change.changed)
+        return memory.get(key, kept, applied, before, change)
 
     return remembering
 
 
 def _check(check: Callable[..., Any]) -> Callable[..., Any]:
-    known: dict[tuple[int, tuple[Any, ...], tuple[Any, ...]], tuple[Any, Any]] = {}
+    memory = Memory()
 
     def remembering(
         value: Any,
@@ -93,13 +177,8 @@ def _check(check: Callable[..., Any]) -> Callable[..., Any]:
         *stand_ins: Sequence[Any],
     ) -> Any:
         key = (id(value), tuple(group), tuple(map(tuple, stand_ins)))
-        found = known.get(key)
-        if found is not None:
-            return found[1]
-        if len(known) > REMEMBERED_MAX:
-            known.clear()
-        result = check(value, network, group, identities, *stand_ins)
-        known[key] = (value, result)
-        return result
+        return memory.get(
+            key, value, check, value, network, group, identities, *stand_ins
+        )
 
     return remembering

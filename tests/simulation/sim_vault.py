@@ -93,14 +93,17 @@ class SimVault:
         self._carry_out(self.mask.speak(self, event, effects))
 
     def _carry_out(self, effects: list[fx.Effect]) -> None:
+        if not effects:
+            return
         if self.dies_at is not None:
             effects = self._cut(effects)
         saves = [effect.saved for effect in effects if type(effect) is fx.Save]
         if saves and not self._save(saves):
             effects = [effect for effect in effects if not _offers(effect)]
+        carry = self.carry
         for effect in effects:
             if type(effect) is not fx.Save:
-                self.carry(self, effect)
+                carry(self, effect)
         if self.dies_at is not None and effects:
             self.alive = False
 

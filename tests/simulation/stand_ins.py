@@ -14,7 +14,8 @@ from unittest import mock
 
 from nacl.exceptions import BadSignatureError
 
-from holdfast.protocol import bls, keys
+from holdfast.ledger.core import court
+from holdfast.protocol import bls, judgement, keys
 from holdfast.protocol.errors import SignatureInvalidError
 from holdfast.vault import (
     data_side,
@@ -27,6 +28,7 @@ from holdfast.vault import (
     taking_over,
     voiding,
 )
+from simulation.answer_stand_in import PiecewiseAnswers
 from simulation.remembering import remembered
 
 WAITING = (
@@ -138,7 +140,10 @@ class OneAfterAnother:
 @contextmanager
 def stand_ins() -> Iterator[None]:
     """Put everything in, and take it out at the end."""
+    answers = PiecewiseAnswers()
     patches: tuple[tuple[Any, str, Any], ...] = (
+        (judgement, "ANSWER", answers),
+        (court, "ANSWER", answers),
         (keys, "SigningKey", StandInSigningKey),
         (keys, "VerifyKey", StandInVerifyKey),
         (bls, "_backend", StandInBls()),

@@ -5,6 +5,7 @@ disks and crashes allow, and tells whoever watches what happened.
 """
 
 import itertools
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from simulation.weather import Climate, Weather
 GENESIS = 1_000_000
 FOLLOW_SECONDS = 1.0
 WORK_SECONDS = (0.01, 0.1)
+WAKE_SECONDS = 1.0
 REPAIR_SECONDS = 1.0
 ANSWERS_MAX = 128
 Watch = Callable[[str, SimVault, Any], None]
@@ -77,12 +79,15 @@ class Universe:
             NodeKeys(secret),
             self.params,
             lambda: self.clock.now,
-            lambda vault, effect: self._handlers[type(effect)](vault, effect),
+            self._carry,
             self.reach,
         )
         self.vaults.append(vault)
         self.by_id[vault.id] = vault
         return vault
+
+    def _carry(self, vault: SimVault, effect: fx.Effect) -> None:
+        self._handlers[type(effect)](vault, effect)
 
     def _accounts(self, vaults: list[SimVault]) -> list[Any]:
         owners = (AccountKey.from_secret(secret) for secret in self.owner_seeds)
@@ -200,10 +205,12 @@ class Universe:
         self.clock.after(delay + seconds + vault.slow_seconds, act)
 
     def _wake(self, vault: SimVault, effect: fx.WakeAt) -> None:
-        seconds, life = effect.seconds, vault.life
+        """Wake a vault a little late, as timers do: together for what is near."""
+        seconds = WAKE_SECONDS * math.ceil(effect.seconds / WAKE_SECONDS)
         if seconds in vault.wakes:
             return
         vault.wakes.add(seconds)
+        life = vault.life
 
         def act() -> None:
             if vault.life == life and vault.alive:
