@@ -102,8 +102,7 @@ class Justice:
             case (TellMiss() | TellMissed() | OpenCase()) as content, Noted() if (
                 self._letters.is_ours(content)
             ):
-                self._letters.arrived(peer, content)
-                return []
+                return self._letters.arrived(now, peer, content)
             case AskAudit() as request, AuditOf() as reply:
                 shown = self.court.shown(peer, request, reply)
                 if shown is None:
@@ -128,9 +127,9 @@ class Justice:
                 self._letters.is_ours(content)
             ):
                 if event.kind is None or event.kind.passing:
-                    return self._letters.failed(now, peer, content)
-                self._letters.arrived(peer, content)
-                return []
+                    silent = event.kind is None
+                    return self._letters.failed(now, peer, content, silent=silent)
+                return self._letters.arrived(now, peer, content)
             case AskAudit() as request:
                 if not self.court.unshown(peer, request):
                     self.rechecking.shown(peer, request, None)

@@ -19,6 +19,8 @@ from holdfast.vault.core.timing import probe_seconds
 
 HELPERS: Final = 3
 WAITING_MAX: Final = 256
+FAVOURS_MAX: Final = 4
+"""So often in an epoch a vault is pinged for others; then the finding is repeated."""
 
 
 class Sign(Enum):
@@ -49,13 +51,28 @@ class Probe:
     open: set[VaultId] = field(default_factory=set)
 
 
+@dataclass
+class Favour:
+    """What others asked us in this epoch to find out about one vault."""
+
+    pings: int = 0
+    reached: bool = False
+    waiting: list[int] = field(default_factory=list)
+
+    def found(self, *, reached: bool) -> list[Effect]:
+        """Tell all who wait what was found, and remember it."""
+        tokens, self.waiting, self.reached = self.waiting, [], reached
+        return [Reply(token, Reached(reached)) for token in tokens]
+
+
 class Liveness:
     """The machine of probes, ours and those that others ask us for."""
 
     def __init__(self, me: Myself) -> None:
         self._me = me
         self._probes: dict[VaultId, Probe] = {}
-        self._waiting: dict[VaultId, list[int]] = {}
+        self._favours: dict[VaultId, Favour] = {}
+        self._epoch = -1
 
     def sign(self, vault: VaultId) -> Sign:
         """Return what is known of a vault."""
@@ -87,8 +104,8 @@ class Liveness:
 
     def heard(self, vault: VaultId) -> list[Effect]:
         """Note a sign of life, whichever."""
-        waiting = self._waiting.pop(vault, [])
-        effects: list[Effect] = [Reply(token, Reached(True)) for token in waiting]
+        favour = self._favours.get(vault)
+        effects = favour.found(reached=True) if favour else []
         probe = self._probes.pop(vault, None)
         if probe and (probe.was_suspect or probe.sign is Sign.SUSPECT):
             fields = {"vault": vault.hex()}
@@ -97,8 +114,8 @@ class Liveness:
 
     def silent(self, vault: VaultId) -> list[Effect]:
         """Note that a ping was not answered; ask others to try."""
-        waiting = self._waiting.pop(vault, [])
-        effects: list[Effect] = [Reply(token, Reached(False)) for token in waiting]
+        favour = self._favours.get(vault)
+        effects = favour.found(reached=False) if favour else []
         probe = self._probes.get(vault)
         if probe is None or probe.sign is not Sign.PINGED:
             return effects
@@ -122,19 +139,41 @@ class Liveness:
         return self._suspect(request.vault, probe) if not probe.open else []
 
     def asked(self, event: Asked, request: PingFor) -> list[Effect]:
-        """Ping on another's behalf."""
-        vault = request.vault
+        """Ping on another's behalf, if that vault is one of those that we watch."""
+        vault, epoch = request.vault, self._me.epoch_at(event.now)
         if vault == self._me.id:
             return [Reply(event.token, Reached(True))]
         if self._me.ledger.row(vault) is None:
             text = "this vault is not registered"
             return [Refuse(event.token, Refusal.UNKNOWN, text)]
-        if sum(map(len, self._waiting.values())) >= WAITING_MAX:
-            text = "too many vaults are being pinged"
-            return [Refuse(event.token, Refusal.EXHAUSTED, text)]
-        first = vault not in self._waiting
-        self._waiting.setdefault(vault, []).append(event.token)
-        return [self._ping(vault)] if first else []
+        if self._me.id not in self._me.ledger.group(vault, epoch):
+            text = "this vault is not among the neighbours"
+            return [Refuse(event.token, Refusal.DENIED, text)]
+        if epoch > self._epoch:
+            self._turn(epoch)
+        return self._do_favour(event.token, vault)
+
+    def _turn(self, epoch: int) -> None:
+        """Begin an epoch; only those who still wait for a ping are remembered."""
+        self._epoch = epoch
+        self._favours = {
+            vault: Favour(1, waiting=favour.waiting)
+            for vault, favour in self._favours.items()
+            if favour.waiting
+        }
+
+    def _do_favour(self, token: int, vault: VaultId) -> list[Effect]:
+        favour = self._favours.setdefault(vault, Favour())
+        if len(favour.waiting) >= WAITING_MAX:
+            text = "too many wait for what is found about this vault"
+            return [Refuse(token, Refusal.EXHAUSTED, text)]
+        favour.waiting.append(token)
+        if len(favour.waiting) > 1:
+            return []
+        if favour.pings >= FAVOURS_MAX:
+            return favour.found(reached=favour.reached)
+        favour.pings += 1
+        return [self._ping(vault)]
 
     def _ping(self, vault: VaultId) -> Effect:
         return Call(vault, Ping(), probe_seconds(self._me.params))
