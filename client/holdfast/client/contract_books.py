@@ -44,6 +44,15 @@ class PaidClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class Ejected:
+    """A vault that a certificate threw out in a block, and what its stake lost."""
+
+    vault: VaultId
+    slashed: Grains
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flows:
     """What the settlement contract has counted since the beginning, in grains.
 
@@ -169,6 +178,13 @@ class ContractBooks:
                 )
                 for log, said in await self._events("Registry", "Claimed")
             ]
+        )
+
+    async def ejections(self) -> tuple[Ejected, ...]:
+        """Return every vault that certificates threw out, oldest first."""
+        return tuple(
+            Ejected(VaultId(said["vault"]), int(said["slashed"]), log.block)
+            for log, said in await self._events("Registry", "VaultEjected")
         )
 
     async def refused(

@@ -177,10 +177,21 @@ def down(invocation: Invocation, *, delete: bool, directory: Path | None) -> Non
 @command.command("drill")
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--epoch-seconds", type=click.IntRange(2, 3600), default=5)
+@click.option(
+    "--ledger",
+    type=click.Choice(["sqlite", "evm"]),
+    default="sqlite",
+    help="Where tokens live: evm starts a chain of its own.  [default: sqlite]",
+)
 @click.option("--keep", is_flag=True, help="Keep the drill's directory afterwards.")
 @pass_invocation
 def drill(
-    invocation: Invocation, *, path: Path | None, epoch_seconds: int, keep: bool
+    invocation: Invocation,
+    *,
+    path: Path | None,
+    epoch_seconds: int,
+    ledger: str,
+    keep: bool,
 ) -> int:
     """Lose and damage vaults of a network of its own, and watch it heal.
 
@@ -198,7 +209,7 @@ def drill(
     source = (path or default_source()).absolute()
 
     async def story(directory: Path, page: Page) -> None:
-        await tell(source, directory, page, epoch_seconds)
+        await tell(source, directory, page, epoch_seconds, ledger)
 
     return run_story(invocation.output, "holdfast-drill-", story, keep=keep)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.client import wording
+from holdfast.client.contract_books import ContractBooks
 from holdfast.client.demo.comparison import compare
 from holdfast.client.demo.frozen_copy import freeze
 from holdfast.client.demo.page import Page
@@ -22,12 +23,16 @@ from holdfast.client.drill.evidence import (
     earned_total,
     judged_offline,
 )
+from holdfast.client.drill.slashes import show_slashes
 from holdfast.client.drill.timeline import Moment, NeverSettledError, Timeline, look
+from holdfast.client.local_layout import EVM, SQLITE
 from holdfast.client.local_network import LocalNetwork
 from holdfast.client.profile import Profile
 from holdfast.client.session import AsyncClient
 from holdfast.ledger.errors import LedgerError
-from holdfast.ledger.port import Listing
+from holdfast.ledger.joining import join
+from holdfast.ledger.network_file import NetworkFile
+from holdfast.ledger.port import Ledger, Listing
 from holdfast.protocol.units import MIB, DealId, VaultId
 
 VAULTS: Final = 14
@@ -86,7 +91,14 @@ class Drill:
     stage: Stage
     page: Page
     timeline: Timeline
+    ledger: str = SQLITE
     patience_seconds: float = 0.0
+    _joined: Ledger | None = None
+
+    async def close(self) -> None:
+        """Let go of the ledger."""
+        if self._joined is not None:
+            await self._joined.close()
 
     async def tell(self, source: Path, epoch_seconds: int) -> None:
         """Tell the whole story."""
@@ -99,12 +111,15 @@ class Drill:
         self._strike(victims, before)
         healed = await self._healed(victims, deals)
         await self._judge(victims)
+        if self.ledger == EVM:
+            await self._slashed(victims)
         await self._paid(victims, before, healed, deals)
         await self._restore(phrase)
 
     async def _start(self, epoch_seconds: int) -> None:
-        self.page.step(f"A ledger and {VAULTS} vaults, each a process of its own")
-        status = await self.network.up(VAULTS, epoch_seconds)
+        what = "A chain" if self.ledger == EVM else "A ledger"
+        self.page.step(f"{what} and {VAULTS} vaults, each a process of its own")
+        status = await self.network.up(VAULTS, epoch_seconds, ledger=self.ledger)
         self.page.claim("all of them serve", status.healthy)
 
     async def _back_up(self) -> tuple[str, tuple[DealId, ...]]:
@@ -208,7 +223,7 @@ class Drill:
     async def _never_paid_again(
         self, victims: Victims, deals: Sequence[DealId]
     ) -> None:
-        last = await look(self.network, deals)
+        last = await self._look(deals)
         totals = [await earned_total(self.network, vault) for vault in victims.dead]
         settled = last.status.ledger.settled_period or 0
 
@@ -239,6 +254,17 @@ class Drill:
             report.complete and found.same and found.files > 0,
         )
 
+    async def _slashed(self, victims: Victims) -> None:
+        file = NetworkFile.load(self.network.network_file)
+        async with ContractBooks(file) as books:
+            await show_slashes(books, victims.dead, self.page)
+
+    async def _look(self, deals: Sequence[DealId]) -> Moment:
+        if self._joined is None:
+            file = NetworkFile.load(self.network.network_file)
+            self._joined = await join(file)
+        return await look(self.network, self._joined, deals)
+
     async def _until(
         self, deals: Sequence[DealId], true: Callable[[Moment], bool], what: str
     ) -> Moment:
@@ -246,7 +272,7 @@ class Drill:
         deadline = time.monotonic() + self.patience_seconds
         while True:
             try:
-                moment = await look(self.network, deals)
+                moment = await self._look(deals)
             except LedgerError as error:
                 self.page.say(str(error))
             else:
@@ -272,16 +298,18 @@ class Drill:
 
 
 async def tell(
-    source: Path, directory: Path, page: Page, epoch_seconds: int
+    source: Path, directory: Path, page: Page, epoch_seconds: int, ledger: str = SQLITE
 ) -> Timeline:
     """Run the drill in `directory`; all processes end with it, whatever happens."""
     stage, timeline = Stage(directory), Timeline()
     async with LocalNetwork(directory / "network", tied=True) as network:
-        drill = Drill(network, stage, page, timeline)
+        drill = Drill(network, stage, page, timeline, ledger)
         try:
             await drill.tell(source, epoch_seconds)
         except NeverSettledError as error:
             page.claim(str(error), False)
+        finally:
+            await drill.close()
     shutil.rmtree(stage.restored, ignore_errors=True)
     return timeline
 

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from holdfast.client import wording
 from holdfast.client.local_health import NetworkStatus
 from holdfast.client.local_network import LocalNetwork
-from holdfast.ledger.joining import join
-from holdfast.ledger.network_file import NetworkFile
-from holdfast.ledger.port import Listing, RegisteredVault
+from holdfast.ledger.port import Ledger, Listing, RegisteredVault
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.units import DealId, VaultId
@@ -56,16 +54,13 @@ class Happening:
     text: str
 
 
-async def look(network: LocalNetwork, deals: Sequence[DealId]) -> Moment:
+async def look(
+    network: LocalNetwork, ledger: Ledger, deals: Sequence[DealId]
+) -> Moment:
     """Ask the ledger and every vault once; raises LedgerError."""
-    file = NetworkFile.load(network.network_file)
-    ledger = await join(file)
-    try:
-        tip = await ledger.tip()
-        rows = (await ledger.registry(0)).vaults
-        found = await ledger.deals(tuple(deals))
-    finally:
-        await ledger.close()
+    tip = await ledger.tip()
+    rows = (await ledger.registry(0)).vaults
+    found = await ledger.deals(tuple(deals))
     return Moment(
         tip.epoch,
         {row.vault: row for row in rows},
