@@ -101,9 +101,13 @@ class Invocation:
             self._look_after(client)
 
     def _look_after(self, client: "Client") -> None:
+        from holdfast.client.core.settings import NO_SETTINGS  # noqa: PLC0415
         from holdfast.client.upkeep import upkeep  # noqa: PLC0415
 
-        for line in client.with_storage(lambda storage: upkeep(storage, self.home)):
+        settings = self._settings[1] if self._settings else NO_SETTINGS
+        for line in client.with_storage(
+            lambda storage: upkeep(storage, self.home, settings)
+        ):
             self.output.warn(line)
 
     def epochs(self, duration: str | None) -> int | None:

@@ -21,8 +21,10 @@ from holdfast.client.core.renewal import (
     Policy,
     warnings,
 )
+from holdfast.client.core.settings import NO_SETTINGS, Settings
 from holdfast.client.deal_book import DealBook
 from holdfast.client.deals_desk import DealsDesk
+from holdfast.client.renewal_settings import policy_of
 from holdfast.client.renewing import (
     PolicyError,
     Renewed,
@@ -31,19 +33,26 @@ from holdfast.client.renewing import (
     renew_due,
 )
 from holdfast.client.storage import Storage
+from holdfast.client.wording import UnreadableAmountError
 from holdfast.protocol.errors import HoldfastError
 
 BILLS: Final = "bills"
 _SECONDS: Final = 5.0
 
 
-async def upkeep(storage: Storage, home: Path) -> tuple[str, ...]:
-    """Do it all, and return the lines to show; never raises an expected error."""
+async def upkeep(
+    storage: Storage, home: Path, settings: Settings = NO_SETTINGS
+) -> tuple[str, ...]:
+    """Do it all, and return the lines to show; never raises an expected error.
+
+    A policy in the settings goes before the one that `deal auto-renew` kept.
+    """
     lines: list[str] = []
     book = storage.book
     try:
-        policy = load_policy(home)
-    except PolicyError as error:
+        epoch_seconds = book.directory.params.epoch_seconds
+        policy = policy_of(settings, epoch_seconds) or load_policy(home)
+    except (PolicyError, UnreadableAmountError) as error:
         policy, lines = None, [f"warning: {error}"]
     with contextlib.suppress(HoldfastError, OSError, TimeoutError):
         async with asyncio.timeout(_SECONDS):

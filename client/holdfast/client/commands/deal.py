@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from holdfast.client import completing, wording
-from holdfast.client.command_line import Group
+from holdfast.client.command_line import Group, from_settings
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
 
@@ -146,28 +146,19 @@ def auto_renew(
     Whatever command connects to the network then first renews the deals that are due
     and hold something. Let a scheduled backup be that command.
     """
-    from holdfast.client.core.renewal import Policy  # noqa: PLC0415
-    from holdfast.client.renewing import (  # noqa: PLC0415
-        PolicyError,
-        load_policy,
-        save_policy,
-    )
+    from holdfast.client.renewal_settings import read_policy  # noqa: PLC0415
+    from holdfast.client.renewing import load_policy, save_policy  # noqa: PLC0415
 
     profile = invocation.profile()
     home, epoch_seconds = profile.home, profile.network.params.epoch_seconds
     if off:
         save_policy(home, None)
+        if from_settings("term"):
+            invocation.output.warn("[deal.auto-renew] in config.toml goes on: edit it.")
     elif term or before or spend_max:
         if not (term and before):
             raise click.UsageError("Say --for and --before, or --off.")
-        most = wording.read_hold(spend_max) if spend_max else None
-        span = wording.read_span(term, epoch_seconds) * epoch_seconds
-        early = wording.read_span(before, epoch_seconds) * epoch_seconds
-        try:
-            policy = Policy(span, early, most)
-        except ValueError as error:
-            raise PolicyError(str(error)) from error
-        save_policy(home, policy)
+        save_policy(home, read_policy(term, before, spend_max, epoch_seconds))
     _tell_policy(invocation, load_policy(home))
 
 
