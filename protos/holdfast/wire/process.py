@@ -82,3 +82,5 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # It tells of each connection that it closes.
+    logging.getLogger("web3").setLevel(logging.WARNING)
