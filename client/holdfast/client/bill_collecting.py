@@ -5,6 +5,12 @@ import random
 from typing import Final
 
 from holdfast.client.bill_archive import BillArchive
+from holdfast.client.core.bill_evidence import (
+    BEACONS_MAX,
+    beacons_of,
+    drawing_epoch,
+    extract_of,
+)
 from holdfast.client.core.billing import (
     BillError,
     SettledPeriod,
@@ -18,6 +24,7 @@ from holdfast.protocol.settlement import DEAL_LEAF, Certificate, TotalProof
 
 _ASKED_MAX: Final = 4
 _AT_ONCE: Final = 8
+_BEACONS_AT_ONCE: Final = 64
 
 
 async def collect(book: DealBook, archive: BillArchive) -> bool:
@@ -41,6 +48,28 @@ async def collect(book: DealBook, archive: BillArchive) -> bool:
     settled = SettledPeriod(settlement, tuple(p for p in proofs if p is not None))
     await asyncio.to_thread(archive.keep, settled)
     return True
+
+
+async def keep_evidence(book: DealBook, archive: BillArchive) -> None:
+    """Keep of the ledger what tells who could sign the settlements in the archive.
+
+    Beacons that are missing are asked for, at most 64 at a time, the newest first.
+    Raises LedgerError or OSError.
+    """
+    directory = book.directory
+    params = directory.params
+    before = await asyncio.to_thread(archive.extract)
+    beacons = beacons_of(before)
+    periods = await asyncio.to_thread(archive.kept_periods)
+    wanted = [drawing_epoch(params, period) for period in periods[-BEACONS_MAX:]]
+    missing = [epoch for epoch in reversed(wanted) if epoch not in beacons]
+    for epoch in missing[:_BEACONS_AT_ONCE]:
+        final = await directory.ledger.beacons(epoch)
+        beacons |= {each.epoch: each.value for each in final if each.epoch == epoch}
+    if beacons != beacons_of(before):
+        await directory.refresh()
+        extract = extract_of(params, directory.epoch(), directory.rows, beacons)
+        await asyncio.to_thread(archive.keep_extract, extract)
 
 
 def _may_be_charged(book: DealBook, deal: Deal, kept: int) -> bool:

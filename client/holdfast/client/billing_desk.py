@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.client.bill_archive import BillArchive
-from holdfast.client.bill_collecting import collect
+from holdfast.client.bill_collecting import collect, keep_evidence
 from holdfast.client.core.billing import Charge, charges
 from holdfast.client.network_errors import NetworkError
 from holdfast.client.storage import Storage
@@ -51,6 +51,7 @@ async def bill_of(storage: Storage, home: Path) -> Bill:
     problem = ""
     try:
         await collect(book, archive)
+        await keep_evidence(book, archive)
     except (NetworkError, LedgerError, OSError) as error:
         problem = str(error)
     deals = await book.deals()

@@ -13,7 +13,7 @@ from typing import Final
 
 from holdfast.client import wording
 from holdfast.client.bill_archive import BillArchive
-from holdfast.client.bill_collecting import collect
+from holdfast.client.bill_collecting import collect, keep_evidence
 from holdfast.client.core.renewal import (
     Account,
     BalanceWarning,
@@ -63,7 +63,9 @@ async def upkeep(
         await DealsDesk(book).refund()
         async with asyncio.timeout(_SECONDS):
             lines += await _warn(book, policy)
-            await collect(book, BillArchive(home / BILLS, book.directory.network))
+            archive = BillArchive(home / BILLS, book.directory.network)
+            if await collect(book, archive):
+                await keep_evidence(book, archive)
     if book.returned:
         back = wording.hold(book.returned)
         lines.insert(0, f"{back} came back from deals that ended")

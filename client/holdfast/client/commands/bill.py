@@ -1,11 +1,13 @@
 """`holdfast bill`: what was charged, by deal and period, each line with its proof."""
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from holdfast.client import wording
+from holdfast.client.bill_verifying import verify_bills
 from holdfast.client.command_line import Command
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation, pass_invocation
@@ -19,13 +21,34 @@ if TYPE_CHECKING:
 
 @click.command("bill", cls=Command)
 @click.option("--deal", "prefix", default="", help="Only of this deal: its id's start.")
+@click.option(
+    "--verify",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Instead, verify the file of a line's proof, without any network; repeatable.",
+)
+@click.option(
+    "--ledger-extract",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --verify: who could sign, if not ledger.extract beside the file.",
+)
 @pass_invocation
-def command(invocation: Invocation, *, prefix: str) -> int:
+def command(
+    invocation: Invocation,
+    *,
+    prefix: str,
+    files: tuple[Path, ...],
+    ledger_extract: Path | None,
+) -> int:
     """Say what was charged and settled so far, and what is locked.
 
     Each line is the difference of two totals that the network's committee certified;
-    their proofs are kept in the profile and verified each time.
+    their proofs are kept in the profile and verified each time. With --verify anybody
+    verifies such a file later, with nothing but it and the ledger's extract beside it.
     """
+    if files:
+        return verify_bills(invocation.output, files, ledger_extract, prefix)
     with invocation.client() as client:
         from holdfast.client.billing_desk import bill_of  # noqa: PLC0415
 

@@ -62,7 +62,7 @@ def judge_settlement(
     slashed = slashed_total(ledger)
     shown = leaves if leaves is not None and makes(certificate, leaves) else None
     faults = [
-        *_faults_of_signers(ledger, certificate, members),
+        *faults_of_signers(ledger, certificate, members),
         *_faults_of_sums(certificate.statement, slashed),
         *(_faults_of_leaves(ledger, certificate.statement, shown) if shown else ()),
     ]
@@ -133,9 +133,10 @@ def _leads(statement: Statement, proof: TotalProof) -> bool:
     return root == statement.root
 
 
-def _faults_of_signers(
+def faults_of_signers(
     ledger: LedgerState, certificate: Certificate, members: tuple[VaultId, ...]
 ) -> Iterator[str]:
+    """Yield why a majority of the committee did not sign this, if so."""
     statement = certificate.statement
     if statement.network != ledger.network_id:
         yield "it is a statement of another network"
