@@ -8,11 +8,21 @@ from typing import Any, Protocol
 
 from web3 import Web3
 
+from holdfast.ledger.core.account_certificates import (
+    countersign_settlement,
+    sign_settlement,
+)
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.chain import Allocation, Genesis
 from holdfast.ledger.core.countersigning import countersign
 from holdfast.ledger.core.invariants import broken_invariants
-from holdfast.ledger.core.operations import Extend, Open, Operation, SignedOperation
+from holdfast.ledger.core.operations import (
+    Extend,
+    Open,
+    Operation,
+    Settle,
+    SignedOperation,
+)
 from holdfast.ledger.evm.abi import call_data
 from holdfast.ledger.evm.chain import ChainAddresses, contract_text
 from holdfast.ledger.evm.deploying import deploy
@@ -23,6 +33,7 @@ from holdfast.ledger.evm.wishes import Wish
 from holdfast.ledger.port import Applied
 from holdfast.protocol.deal import SignedQuote
 from holdfast.protocol.network import NetworkParams
+from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.units import AccountId, VaultId
 from ledger_stage import (
     GENESIS_SECONDS,
@@ -83,7 +94,22 @@ class EvmStage(Stage):
         if isinstance(operation, Open | Extend):
             quotes = tuple(self.countersigned(one) for one in operation.quotes)
             operation = replace(operation, quotes=quotes)
+        if isinstance(operation, Settle) and self.evm.addresses.accounts_certify:
+            certificate = await self.by_accounts(operation.certificate)
+            operation = Settle(certificate)
         return await super().act(key, operation)
+
+    async def by_accounts(self, certificate: Certificate) -> Certificate:
+        """Return the certificate with the signatures of its signers' accounts too."""
+        statement = certificate.statement
+        members = await self.ledger.committee(statement.period + 1)
+        # Whoever is not in the committee signs in vain, with an account of his own.
+        signers = [
+            vault_key(_numbers()[members[rank]]) if rank < len(members) else OPERATOR
+            for rank in certificate.ranks()
+        ]
+        signed = [sign_settlement(self.params, statement, key) for key in signers]
+        return countersign_settlement(certificate, signed)
 
     def countersigned(self, signed: SignedQuote) -> SignedQuote:
         """Return the quote as its vault gives it: with its account's signature."""
@@ -142,7 +168,9 @@ class ChainStage:
     snapshot: Any
 
     @classmethod
-    async def build(cls, genesis: Genesis, make: MakeChain) -> "ChainStage":
+    async def build(
+        cls, genesis: Genesis, make: MakeChain, *, accounts_certify: bool = False
+    ) -> "ChainStage":
         """Deploy a network on a chain of its own."""
         params = genesis.params
         before = min(params.genesis_seconds, GENESIS_SECONDS) - LEAD_SECONDS
@@ -154,6 +182,7 @@ class ChainStage:
             OPERATOR,
             params,
             identity=chain.identity,
+            accounts_certify=accounts_certify,
             finality=AT_ONCE,
             pause_seconds=0.0,
         )

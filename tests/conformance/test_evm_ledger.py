@@ -9,9 +9,14 @@ import pytest
 
 from evm_anvil import AnvilChain, anvil_program, running_anvil
 from evm_chain import TestChain
-from evm_ledger_stage import ChainStage
+from evm_ledger_stage import OPERATOR, ChainStage
 from evm_scenes import scenes
+from holdfast.ledger.core.account_certificates import accounts_signed
 from holdfast.ledger.core.chain import Genesis
+from holdfast.ledger.core.operations import Settle
+from holdfast.ledger.errors import SettlementRefusedError
+from holdfast.protocol.settlement import Totals
+from ledger_stage import HOURLY, statement
 
 SCENARIOS: Final = (
     "test_ledger_accounts",
@@ -72,6 +77,24 @@ OFTEN: Final = frozenset(
 """Those of the default run on anvil: one or two of each kind."""
 assert SCENES.keys() >= OFTEN
 
+CERTIFIED: Final = {
+    **scenes("test_ledger_settlement"),
+    **scenes("test_ledger_replacements"),
+}
+OFTEN_BY_ACCOUNTS: Final = frozenset(
+    {
+        "test_no_settlement_takes_back_or_overpays",
+        "test_only_a_majority_of_the_committee_settles",
+    }
+)
+"""Where accounts certify, because the chain cannot check BLS signatures."""
+DIFFERENT_BY_ACCOUNTS: Final = {
+    **DIFFERENT,
+    "test_a_settlement_moves_what_was_spent_to_what_can_be_claimed": (
+        "the chain tells the signatures of accounts, not that of BLS"
+    ),
+}
+
 ANVIL: Final = anvil_program()
 
 
@@ -83,6 +106,9 @@ def _cases() -> Iterator[object]:
     for name in sorted(SCENES) if ANVIL else ():
         marks = [] if name in OFTEN else [pytest.mark.long]
         yield pytest.param("anvil", name, marks=marks)
+    for name in sorted(set(CERTIFIED) - set(DIFFERENT_BY_ACCOUNTS)) if ANVIL else ():
+        marks = [] if name in OFTEN_BY_ACCOUNTS else [pytest.mark.long]
+        yield pytest.param("anvil without EIP-2537", name, marks=marks)
 
 
 class Chains:
@@ -95,14 +121,29 @@ class Chains:
     def stage(self, kind: str, genesis: Genesis) -> ChainStage:
         key = (kind, genesis)
         if key not in self._stages:
-            make = TestChain if kind == "in process" else self._anvil
-            self._stages[key] = asyncio.run(ChainStage.build(genesis, make))
+            self._stages[key] = asyncio.run(self._built(kind, genesis))
         return self._stages[key]
 
-    def _anvil(self, seconds: int, chain_id: int) -> AnvilChain:
+    async def _built(self, kind: str, genesis: Genesis) -> ChainStage:
+        match kind:
+            case "in process":
+                return await ChainStage.build(genesis, TestChain)
+            case "anvil":
+                return await ChainStage.build(genesis, self._anvil)
+            case _:
+                return await ChainStage.build(
+                    genesis, self._older_anvil, accounts_certify=True
+                )
+
+    def _anvil(self, seconds: int, chain_id: int, fork: str = "prague") -> AnvilChain:
         assert ANVIL is not None
         options = ("--chain-id", str(chain_id))
-        return self._running.enter_context(running_anvil(ANVIL, seconds, *options))
+        running = running_anvil(ANVIL, seconds, *options, hardfork=fork)
+        return self._running.enter_context(running)
+
+    def _older_anvil(self, seconds: int, chain_id: int) -> AnvilChain:
+        """A chain of the fork before, which has no precompiles for BLS."""
+        return self._anvil(seconds, chain_id, "cancun")
 
 
 @pytest.fixture(scope="module")
@@ -120,5 +161,30 @@ def test_a_chain_goes_as_every_ledger(kind: str, name: str, chains: Chains) -> N
         async with network.stage() as stage:
             await scenario(stage)
             stage.check()
+
+    asyncio.run(play())
+
+
+@pytest.mark.skipif(ANVIL is None, reason="anvil is not installed")
+def test_where_accounts_certify_a_bls_signature_settles_nothing(chains: Chains) -> None:
+    network = chains.stage("anvil without EIP-2537", Genesis(HOURLY))
+
+    async def play() -> None:
+        async with network.stage() as stage:
+            numbers = [1, 2, 3]
+            await stage.vaults(numbers)
+            await stage.advance_to(HOURLY.first_epoch(2))
+            made = statement(HOURLY, 1, Totals({}, {}))
+            certificate = await stage.certify(made, numbers)
+            account = stage.evm.open_account(OPERATOR)
+            with pytest.raises(SettlementRefusedError):
+                await account.submit(Settle(certificate))
+            await stage.act(OPERATOR, Settle(certificate))
+            settled = await stage.ledger.settlement()
+            members = await stage.ledger.committee(2)
+            rows = [stage.evm.state.vault(vault) for vault in members]
+            present = [row for row in rows if row is not None]
+            assert settled is not None
+            assert accounts_signed(HOURLY, present, settled)
 
     asyncio.run(play())

@@ -27,14 +27,26 @@ FAUCET = AccountId(b"\x06" * 20)
 
 @pytest.mark.parametrize("faucet", [None, FAUCET])
 @pytest.mark.parametrize("depth", [None, 0, 12])
+@pytest.mark.parametrize("accounts", [False, True])
 def test_the_contracts_are_read_back(
-    faucet: AccountId | None, depth: int | None, tmp_path: Path
+    faucet: AccountId | None, depth: int | None, accounts: bool, tmp_path: Path
 ) -> None:
-    addresses = replace(ADDRESSES, faucet=faucet)
+    addresses = replace(ADDRESSES, faucet=faucet, accounts_certify=accounts)
     place = ChainPlace(addresses, depth)
     file = NetworkFile(DEVELOPMENT, "http://127.0.0.1:8545", b"", chain=place)
     file.save(tmp_path / "network.json")
     assert NetworkFile.load(tmp_path / "network.json") == file
+
+
+def test_a_file_from_before_there_was_a_choice_means_bls(tmp_path: Path) -> None:
+    place = ChainPlace(ADDRESSES)
+    path = tmp_path / "network.json"
+    file = NetworkFile(DEVELOPMENT, "http://127.0.0.1:8545", b"", chain=place)
+    file.save(path)
+    content = json.loads(path.read_text())
+    del content["chain"]["certificates"]
+    path.write_text(json.dumps(content))
+    assert NetworkFile.load(path) == file
 
 
 @pytest.mark.parametrize(
@@ -45,6 +57,7 @@ def test_the_contracts_are_read_back(
         ("contracts", None),
         ("first_block", "x"),
         ("finality_blocks", []),
+        ("certificates", "rsa"),
     ],
 )
 def test_a_file_with_a_wrong_place_is_refused(

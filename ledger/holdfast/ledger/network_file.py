@@ -23,6 +23,7 @@ NAME: Final = "network.json"
 VERSION: Final = 1
 SEEDS_MAX: Final = 64
 _CONTRACTS: Final = ("network", "token", "registry", "deals", "settlement", "faucet")
+_BLS, _ECDSA = "bls", "ecdsa"
 _WRONG: Final = (
     AddressTextError,
     AttributeError,
@@ -160,6 +161,7 @@ def _chain_json(chain: ChainPlace) -> dict[str, Any]:
             name: address_text(address) for name, address in named.items() if address
         },
         "first_block": where.first_block,
+        "certificates": _ECDSA if where.accounts_certify else _BLS,
         "finality_blocks": chain.finality_blocks,
     }
 
@@ -173,7 +175,14 @@ def _chain(content: Any) -> ChainPlace:  # noqa: ANN401 # JSON
     if any(where[name] is None for name in _CONTRACTS if name != "faucet"):
         raise ValueError("a contract is missing")
     depth = content["finality_blocks"]
-    addresses = ChainAddresses(**where, first_block=int(content["first_block"]))
+    # Files from before there was a choice do not say it.
+    kind = content.get("certificates", _BLS)
+    if kind not in (_BLS, _ECDSA):
+        raise ValueError(f"certificates by {kind!r} are unknown")
+    first = int(content["first_block"])
+    addresses = ChainAddresses(
+        **where, first_block=first, accounts_certify=kind == _ECDSA
+    )
     return ChainPlace(addresses, None if depth is None else int(depth))
 
 

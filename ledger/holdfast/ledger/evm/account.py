@@ -142,7 +142,7 @@ class EvmAccount:
         """Return an operation's first result, if it has one, or raise its refusal."""
         found = first_result(state, operation)
         if found is None:
-            see(state, self.id, operation, self._ledger.addresses.faucet)
+            see(state, self.id, operation, self._ledger.addresses)
         return found
 
     async def _explained(self, operation: Operation, reason: str) -> Applied | None:

@@ -56,7 +56,8 @@ class Fees:
 class ChainAddresses:
     """Where one network's contracts are, and the block of the first of them.
 
-    `faucet` is None outside development networks.
+    `faucet` is None outside development networks. Where `accounts_certify`, members
+    of a committee sign with their accounts, not with BLS: the chain cannot check that.
     """
 
     network: AccountId
@@ -66,6 +67,7 @@ class ChainAddresses:
     settlement: AccountId
     faucet: AccountId | None
     first_block: int
+    accounts_certify: bool = False
 
     @property
     def all(self) -> tuple[AccountId, ...]:

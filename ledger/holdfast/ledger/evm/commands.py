@@ -21,13 +21,17 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class NewNetwork:
-    """What a network on a chain is to be; epochs have the usual length or this."""
+    """What a network on a chain is to be; epochs have the usual length or this.
+
+    Where `accounts_certify`, certificates are signatures of accounts, not of BLS.
+    """
 
     name: str
     development: bool
     epoch_seconds: int | None
     genesis_seconds: int | None
     finality_blocks: int | None
+    accounts_certify: bool = False
 
 
 def deploy_network(
@@ -69,7 +73,13 @@ async def deploy_on(
             chain_id=chain_id,
         )
         finality = Finality(wish.finality_blocks)
-        deployed = await deploy(node, key, params, finality=finality)
+        deployed = await deploy(
+            node,
+            key,
+            params,
+            finality=finality,
+            accounts_certify=wish.accounts_certify,
+        )
     finally:
         await node.close()
     place = ChainPlace(deployed.addresses, wish.finality_blocks)

@@ -43,22 +43,26 @@ async def deploy(
     *,
     supply: Grains = SUPPLY_MAX,
     identity: AccountId | None = None,
+    accounts_certify: bool = False,
     finality: Finality | None = None,
     pause_seconds: float = PAUSE_SECONDS,
 ) -> Deployed:
     """Deploy a network whose whole supply goes to the key's account.
 
-    `identity` is an Ed25519 verifier that is there already. Raises WrongChainError,
-    PrecompilesMissingError, GasMissingError, ChainRefusedError.
+    `identity` is an Ed25519 verifier that is there already. With `accounts_certify`
+    the chain needs no precompiles. Raises WrongChainError, PrecompilesMissingError,
+    GasMissingError, ChainRefusedError.
     """
     chain_id = await node.chain_id()
     if chain_id != params.chain_id:
         raise WrongChainError(node.name, params.chain_id, chain_id)
-    await require_precompiles(node)
+    if not accounts_certify:
+        await require_precompiles(node)
     sender = Sender(
         node, key, chain_id, finality or Finality(), pause_seconds=pause_seconds
     )
-    return await _Deployment(node, key, sender).run(params, supply, identity)
+    made = _Deployment(node, key, sender)
+    return await made.run(params, supply, identity, accounts_certify=accounts_certify)
 
 
 class _Deployment:
@@ -71,7 +75,12 @@ class _Deployment:
         self._receipts: list[Receipt] = []
 
     async def run(
-        self, params: NetworkParams, supply: Grains, identity: AccountId | None
+        self,
+        params: NetworkParams,
+        supply: Grains,
+        identity: AccountId | None,
+        *,
+        accounts_certify: bool,
     ) -> Deployed:
         """Deploy everything."""
         network = await self._create("Network", NETWORK_PARAMS.encode(params))
@@ -82,7 +91,8 @@ class _Deployment:
         certificates, registry, deals, settlement = (
             created_address(self._key.id, used + step) for step in range(4)
         )
-        await self._create("BlsCertificates", registry, network)
+        kind = "EcdsaCertificates" if accounts_certify else "BlsCertificates"
+        await self._create(kind, registry, network)
         others = (network, token, identity, certificates, deals, settlement)
         await self._create("Registry", *others)
         await self._create("Deals", network, token, registry, settlement)
@@ -90,9 +100,10 @@ class _Deployment:
         if made != settlement:
             raise ChainRefusedError("another transaction of the account came between")
         faucet = await self._faucet(params, token, supply)
+        contracts = (network, token, registry, deals, settlement, faucet)
         first = self._receipts[0].block
         return Deployed(
-            ChainAddresses(network, token, registry, deals, settlement, faucet, first),
+            ChainAddresses(*contracts, first, accounts_certify),
             sum(receipt.gas for receipt in self._receipts),
             self._sender.spent,
         )

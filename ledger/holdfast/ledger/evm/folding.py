@@ -9,6 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from holdfast.contracts.points import compressed_signature
+from holdfast.ledger.core.account_certificates import (
+    NO_BLS_SIGNATURE,
+    SIGNATURE_BYTES,
+    countersign_settlement,
+)
 from holdfast.ledger.core.chain import Entry, Tick
 from holdfast.ledger.core.memory import MemoryState
 from holdfast.ledger.core.periods import committee
@@ -26,11 +31,13 @@ from holdfast.ledger.evm.abi import Said, read_event
 from holdfast.ledger.evm.chain import ChainAddresses, Log
 from holdfast.protocol.deal import PAST_MAX, Deal, Holder, PastHolder
 from holdfast.protocol.errors import DecodingError
-from holdfast.protocol.settlement import STATEMENT, Certificate
+from holdfast.protocol.settlement import STATEMENT, Certificate, Statement
 from holdfast.protocol.units import AccountId, DealId, Digest, VaultId
 
 TRANSACTION_BITS: Final = 20
 LAST_IN_BLOCK: Final = (1 << TRANSACTION_BITS) - 1
+POINT_BYTES: Final = 256
+"""What a BLS signature is to a contract; no number of accounts' ones is as long."""
 _NOBODY: Final = bytes(20)
 
 
@@ -282,13 +289,22 @@ def _settle(draft: Draft, said: Said) -> None:
     if said["signers"] >> 8 * size:
         raise DecodingError("a settlement signed by more than its committee")
     signers = said["signers"].to_bytes(size, "little")
-    signature = compressed_signature(said["evidence"])
-    certificate = Certificate(statement, signers, signature)
+    certificate = _certificate(statement, signers, said["evidence"])
     applied = Applied(draft.entry.sequence, draft.epoch)
     draft.settled = Settled(certificate, applied)
     draft.books = replace(
         draft.books, earned=statement.earned_total, spent=statement.spent_total
     )
+
+
+def _certificate(statement: Statement, signers: bytes, evidence: bytes) -> Certificate:
+    """Return what was certified by one BLS signature or by accounts' signatures."""
+    if len(evidence) == POINT_BYTES:
+        return Certificate(statement, signers, compressed_signature(evidence))
+    starts = range(0, len(evidence), SIGNATURE_BYTES)
+    signatures = tuple(evidence[at : at + SIGNATURE_BYTES] for at in starts)
+    bare = Certificate(statement, signers, NO_BLS_SIGNATURE)
+    return countersign_settlement(bare, signatures)
 
 
 def _escrow(draft: Draft, amount: int) -> None:

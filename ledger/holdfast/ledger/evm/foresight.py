@@ -6,6 +6,7 @@ The chain has the last word.
 """
 
 from holdfast.ledger.chain_errors import RefundsOpenError
+from holdfast.ledger.core.account_certificates import accounts_signed
 from holdfast.ledger.core.chain import Entry, Tick
 from holdfast.ledger.core.countersigning import account_behind
 from holdfast.ledger.core.deal_errors import QuoteFault, QuoteRefusedError
@@ -21,11 +22,18 @@ from holdfast.ledger.core.operations import (
     Faucet,
     Open,
     Operation,
+    Settle,
     Withdraw,
 )
+from holdfast.ledger.core.periods import committee
 from holdfast.ledger.core.rules import apply_operation
+from holdfast.ledger.core.settlement_errors import (
+    SettlementFault,
+    SettlementRefusedError,
+)
 from holdfast.ledger.core.state import Draft
 from holdfast.ledger.core.values import Changes, Head
+from holdfast.ledger.evm.chain import ChainAddresses
 from holdfast.protocol.units import AccountId, Digest, VaultId
 
 
@@ -33,13 +41,13 @@ def see(
     state: MemoryState,
     account: AccountId,
     operation: Operation,
-    faucet: AccountId | None,
+    addresses: ChainAddresses,
 ) -> None:
     """Raise the LedgerError that refuses the operation, if the rules have one."""
     if state.head.epoch < 0:
         raise NotStartedError(state.params.genesis_seconds)
     if isinstance(operation, Faucet):
-        _see_faucet(state, account, faucet)
+        _see_faucet(state, account, addresses.faucet)
         return
     head = state.head
     entry = Entry(
@@ -52,6 +60,8 @@ def see(
     apply_operation(Draft(state, entry), account, operation)
     if isinstance(operation, Open | Extend):
         _see_accounts(state, operation)
+    if isinstance(operation, Settle) and addresses.accounts_certify:
+        _see_signers(state, operation)
     if isinstance(operation, Withdraw):
         _see_refunds(state, operation.vault)
 
@@ -83,6 +93,14 @@ def _see_accounts(state: MemoryState, operation: Open | Extend) -> None:
         if row is None or account_behind(state.params, signed) != row.account:
             fault = QuoteFault.SIGNATURE
             raise QuoteRefusedError(index, signed.value.vault, fault)
+
+
+def _see_signers(state: MemoryState, operation: Settle) -> None:
+    statement = operation.certificate.statement
+    members = committee(state, statement.period + 1) or ()
+    if not accounts_signed(state.params, members, operation.certificate):
+        fault = SettlementFault.SIGNATURE
+        raise SettlementRefusedError(statement.period, fault)
 
 
 def _see_refunds(state: MemoryState, vault: VaultId) -> None:

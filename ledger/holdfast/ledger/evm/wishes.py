@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from holdfast.contracts.points import key_point, signature_point
+from holdfast.ledger.core.account_certificates import CountersignedCertificate
 from holdfast.ledger.core.countersigning import CountersignedQuote
 from holdfast.ledger.core.memory import MemoryState
 from holdfast.ledger.core.operations import (
@@ -139,12 +140,16 @@ def _close(where: ChainAddresses, _state: MemoryState, wish: Close) -> Wish:
 
 def _settle(where: ChainAddresses, _state: MemoryState, wish: Settle) -> Wish:
     certificate = wish.certificate
+    evidence = signature_point(certificate.signature)
+    if where.accounts_certify:
+        assert isinstance(certificate, CountersignedCertificate)
+        evidence = b"".join(certificate.account_signatures)
     data = call_data(
         "Settlement",
         "settle",
         STATEMENT.encode(certificate.statement),
         int.from_bytes(certificate.signers, "little"),
-        signature_point(certificate.signature),
+        evidence,
     )
     return Wish(where.settlement, data)
 
