@@ -1,9 +1,11 @@
 """`holdfast wallet` on a chain where gas costs something."""
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,17 @@ import pytest
 from eth_account import Account
 
 from evm_anvil import anvil_program, running_anvil
+from holdfast.client.contract_books import ContractBooks, Flows
 from holdfast.client.core.key_slots import WEAKEST
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.main import main
 from holdfast.client.profile import Profile
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.address import address_text
+from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.evm.commands import NewNetwork, deploy_on
+from holdfast.ledger.network_file import NetworkFile
+from holdfast.protocol.units import SUPPLY_MAX
 from ledger_stage import account_key
 
 ANVIL = anvil_program()
@@ -117,3 +123,36 @@ def test_paying_nothing_in_is_a_mistake(
     words = ["wallet", "pay-in", "--keystore", str(payer)]
     assert main(words) == ExitCode.USAGE
     assert "--ether" in capsys.readouterr().err
+
+
+def test_the_contracts_of_a_new_network_have_the_supply_and_nothing_else(
+    network: Path,
+) -> None:
+    async def ask() -> None:
+        async with ContractBooks(NetworkFile.load(network)) as books:
+            balances, supply = await books.balances(), await books.supply()
+            assert sum(balances.values()) == supply == SUPPLY_MAX
+            assert balances[RICH.id] > supply // 3
+            assert await books.flows() == Flows(None, 0, 0, 0, 0)
+            assert await books.escrowed() == 0
+            assert await books.certificates() == ()
+            assert await books.claims() == ()
+            assert await books.newest_beacon() == (-1, 0)
+            final = await books.final()
+            assert final.block == books.block > 0
+
+    asyncio.run(ask())
+
+
+def test_contracts_out_of_reach_are_a_sentence_and_leave_nothing_open(
+    network: Path,
+) -> None:
+    file = replace(NetworkFile.load(network), endpoint="http://127.0.0.1:1")
+
+    async def ask() -> None:
+        with pytest.raises(LedgerUnreachableError):
+            async with ContractBooks(file, patience_seconds=0.2):
+                raise AssertionError
+
+    asyncio.run(ask())
+    gc.collect()  # an open session would warn, and warnings fail tests

@@ -72,11 +72,11 @@ class ContractBooks:
     Methods raise LedgerUnreachableError.
     """
 
-    def __init__(self, file: NetworkFile) -> None:
+    def __init__(self, file: NetworkFile, patience_seconds: float = 10.0) -> None:
         from holdfast.ledger.evm.node import Node  # noqa: PLC0415
 
         assert file.chain is not None
-        self._node: Node = Node.at(file.endpoint)
+        self._node: Node = Node.at(file.endpoint, patience_seconds)
         self._where = file.chain.addresses
         self._finality_blocks = file.chain.finality_blocks
         self._block = self._where.first_block
