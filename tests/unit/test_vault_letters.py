@@ -196,10 +196,9 @@ def test_what_a_peer_cannot_take_yet_does_not_hold_up_the_rest() -> None:
     stuck = [case(number) for number in range(PEER_AT_ONCE)]
     post = Post(lambda _n, _p, what: "refused" if what in stuck else "arrived")
     others = [missed(number) for number in range(20)]
-    for content in stuck:
-        post.at(post.now, lambda content=content: post.send(content))  # type: ignore[misc]
-    for content in others:
-        post.at(post.now + 1, lambda content=content: post.send(content))  # type: ignore[misc]
+    sent: list[tuple[float, Content]] = [(0, content) for content in stuck]
+    for wait, content in [*sent, *((1, content) for content in others)]:
+        post.at(post.now + wait, lambda content=content: post.send(content))  # type: ignore[misc]
     post.run(post.now + 10)
     for told in post.told.values():
         assert len(told) == len(others)
