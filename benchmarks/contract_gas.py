@@ -57,6 +57,7 @@ def story(chain: Chain) -> dict[str, int]:
     network.send(deals.close(stage.deal), user, "close a deal")
 
     settle_trees(stage)
+    stage.begin_epoch(20)
     stage.settle(4, totals_of(stage, 8), name="settle: 12 of 12 sign")
     statement = network.statement(5, totals_of(stage, 8))
     stage.begin_epoch(24)
@@ -96,16 +97,22 @@ def replacement(chain: Chain) -> dict[str, int]:
 
 
 def settle_trees(stage: Stage) -> None:
-    """Settle and claim with trees of several sizes, a period each."""
-    claimant = stage.vaults[3]
-    for period, size in enumerate(TREES):
-        totals = totals_of(stage, size, 100 * (period + 1))
-        name = f"settle: {size:,} leaves" if period else "settle: the first ever"
-        stage.settle(period, totals, name=name)
-        first = " (the vault's first)" if not period else ""
-        name = f"claim: {size:,} leaves{first}"
+    """Settle and claim with trees of several sizes, each from the same beginning.
+
+    So the same committee is drawn with the same luck, and only the tree differs.
+    """
+    chain, claimant = stage.network.chain, stage.vaults[3]
+    totals = totals_of(stage, TREES[0], 100)
+    stage.settle(0, totals, name="settle: the first ever")
+    name = "claim: the vault's first, 10 leaves"
+    stage.network.send(stage.claim_call(claimant), stage.stranger, name)
+    stage.begin_epoch(8)
+    for size in TREES:
+        beginning = chain.remember()
+        stage.settle(1, totals_of(stage, size, 200), name=f"settle: {size:,} leaves")
+        name = f"claim: {size:,} leaves"
         stage.network.send(stage.claim_call(claimant), stage.stranger, name)
-        stage.begin_epoch(4 * (period + 2))
+        chain.return_to(beginning)
 
 
 def totals_of(stage: Stage, leaves: int, each: int = 1_000) -> Totals:
