@@ -238,3 +238,10 @@ def test_what_a_backup_will_read_is_added_up(tmp_path: Path) -> None:
     assert 1500 <= bytes_expected(job_of(paths)) < 1600
     assert 500 <= bytes_expected(job_of(paths, exclude=["one"])) < 600
     assert bytes_expected(job_of([Path("dump")], stream=io.BytesIO(b"1234"))) == 0
+
+
+def test_a_large_hole_is_not_expected_to_be_stored(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.write(b"data" * 5000)
+        file.truncate(10**12)
+    assert 20_000 <= bytes_expected(job_of([tmp_path])) < 10**6

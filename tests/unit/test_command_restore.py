@@ -146,6 +146,17 @@ def test_what_stands_in_the_target_is_replaced_as_told(
     assert (there / "sub/c.txt").read_bytes() == b"333"
 
 
+def test_what_was_there_and_right_is_told(
+    stage: Stage, source: Path, target: Path
+) -> None:
+    back_up(stage, source)
+    stage.run("restore", "latest", "-t", target)
+    os.utime(within(target, source) / "sub/c.txt", ns=(0, 1))
+    said = stage.run("restore", "latest", "-t", target, "--overwrite", "if-changed")
+    assert "Restored 1 file, 0 B" in said
+    assert "3 B more of these files were there and right" in said
+
+
 def test_a_dry_run_tells_what_would_come_back_and_writes_nothing(
     stage: Stage, source: Path, target: Path
 ) -> None:

@@ -41,6 +41,9 @@ class RestoreSummary:
             output.say(f"Would restore {what}, to {self.target}; nothing was written")
         else:
             output.say(f"Restored {what}, to {self.target} in {wording.span(seconds)}")
+        if report.bytes_found:
+            found = wording.size(report.bytes_found)
+            output.say(f"  {found} more of these files were there and right")
         if report.skipped:
             stay = wording.count(report.skipped, "file")
             output.say(f"  {stay} in the target stayed as they were")
@@ -81,6 +84,7 @@ class RestoreSummary:
             "skipped": report.skipped,
             "verified": report.verified,
             "bytes_written": report.bytes_written,
+            "bytes_found": report.bytes_found,
             "complete": report.complete,
             "seconds": round(seconds, 3),
             "failures": [
