@@ -23,9 +23,14 @@ check: venv anvil
 	$(BIN)/mypy
 	$(PYTEST)
 
+# All workloads; a try: make bench SIZE=64 RUNS=1 ONLY=random,mixed
+SIZE ?= 1024
+RUNS ?= 5
+ONLY ?= random,mixed,small,degraded,rebuild,incremental,audit,ledger,idle
+
 bench: venv
-	$(BIN)/python benchmarks/idle.py
-	$(BIN)/python benchmarks/transfer.py
+	$(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/run.py --size $(SIZE) --runs $(RUNS) --only $(ONLY)
 
 # Stories of a simulated network, resumable: make simulate SEEDS=1-2000 VAULTS=20
 SEEDS ?= 1-20
