@@ -98,7 +98,7 @@ def up(
             ready_seconds=READY_SECONDS if node is None else READY_SECONDS_ELSEWHERE,
         )
     )
-    _show(invocation, status)
+    show_status(invocation, status)
     output.say()
     output.say(f"Network file for clients: {network.network_file}")
 
@@ -127,7 +127,7 @@ def fund(
 def status(invocation: Invocation, *, directory: Path | None) -> int:
     """Show the ledger and each vault: what it holds, proved and earned."""
     found = asyncio.run(_network(invocation, directory).status())
-    _show(invocation, found)
+    show_status(invocation, found)
     return ExitCode.OK if found.healthy else ExitCode.NETWORK_FAILED
 
 
@@ -238,7 +238,8 @@ def _network(invocation: Invocation, directory: Path | None) -> "LocalNetwork":
     return LocalNetwork(directory or invocation.home / "network", tell=tell)
 
 
-def _show(invocation: Invocation, status: "NetworkStatus") -> None:
+def show_status(invocation: Invocation, status: "NetworkStatus") -> None:
+    """Print how a network is, for people or as JSON."""
     output = invocation.output
     ledger = status.ledger
     if ledger.epoch is None:
