@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
@@ -179,6 +180,43 @@ def test_a_killed_vault_comes_back_where_it_was_and_goes_on_proving(
         await until(proved_more)
 
     asyncio.run(story())
+
+
+def test_a_vault_that_was_paused_for_an_epoch_proves_again_and_keeps_its_stake(
+    network: LocalNetwork, deal: Deal
+) -> None:
+    vault = holders(network, deal)[3]
+
+    async def story() -> None:
+        ledger = await RemoteLedger.join(NetworkFile.load(network.network_file))
+        staked = await row_of(ledger, vault)
+        begun = (await ledger.tip()).epoch
+        network.programs.signal(vault.name, signal.SIGSTOP)
+        try:
+
+            async def one_epoch_is_over() -> bool:
+                return (await ledger.tip()).epoch >= begun + 2
+
+            await until(one_epoch_is_over)
+        finally:
+            network.programs.signal(vault.name, signal.SIGCONT)
+
+        async def proves_again() -> bool:
+            said = (await described(network, vault)).said
+            return bool(said and said.last_certified_epoch > begun + 2)
+
+        await until(proves_again)
+        kept = await row_of(ledger, vault)
+        assert kept.listing is Listing.ACTIVE
+        assert kept.stake == staked.stake
+        await ledger.close()
+
+    asyncio.run(story())
+
+
+async def row_of(ledger: RemoteLedger, vault: LocalVault) -> RegisteredVault:
+    rows = (await ledger.registry(0)).vaults
+    return next(row for row in rows if row.vault.hex() == vault.vault)
 
 
 def test_altered_shards_miss_an_epoch_are_declared_and_rebuilt(
