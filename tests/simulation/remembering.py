@@ -19,6 +19,7 @@ from holdfast.protocol import (
     merkle,
     placement,
     signing,
+    sums,
 )
 from holdfast.protocol.units import LEAF_BYTES
 from holdfast.vault import leaf_reading
@@ -52,6 +53,7 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     yield from _everywhere(manifest, "entry_leaf", lru_cache(1 << 14))
     yield from _everywhere(checkpointing, "acknowledgement_message", _said)
     yield from _everywhere(declared, "applied", _applied)
+    yield from _everywhere(checkpoint, "checkpoint_of", _checkpoint_of)
     for home, name in CHECKS:
         yield from _everywhere(home, name, _check)
 
@@ -136,12 +138,26 @@ def _prove() -> Callable[..., Any]:
 
 
 def _check_leaf() -> Callable[..., None]:
+    """Know a leaf again under the same head, at any byte of its that is asked for."""
     check = answer._check_leaf
     memory = Memory()
 
-    def remembering(leaf: Any, entry: Any, offset: int) -> Any:
-        stated = (entry.root, entry.count, entry.held_bytes, entry.index, offset)
-        memory.get((id(leaf), *stated), leaf, check, leaf, entry, offset)
+    def bytes_of(leaf: Any, entry: Any, offset: int) -> tuple[int, int]:
+        check(leaf, entry, offset)
+        header = leaf.shard.header
+        stated = manifest.ManifestEntry(leaf.chunk, header.length)
+        node = manifest.entry_leaf(stated, header.k, header.n)
+        _, before = sums.root_from_path(
+            node, leaf.place, entry.count, leaf.manifest_path
+        )
+        start = (offset - before) // LEAF_BYTES * LEAF_BYTES + before
+        return start, start + len(leaf.data)
+
+    def remembering(leaf: Any, entry: Any, offset: int) -> None:
+        key = (id(leaf), entry.root, entry.count, entry.held_bytes, entry.index)
+        first, end = memory.get(key, leaf, bytes_of, leaf, entry, offset)
+        if not first <= offset < end:
+            check(leaf, entry, offset)
 
     return remembering
 
@@ -162,6 +178,16 @@ def _applied(applied: Callable[..., Any]) -> Callable[..., Any]:
         key = (id(before), id(change.changed), change.removed)
         kept = (before, change.changed)
         return memory.get(key, kept, applied, before, change)
+
+    return remembering
+
+
+def _checkpoint_of(make: Callable[..., Any]) -> Callable[..., Any]:
+    memory = Memory()
+
+    def remembering(vault: Any, epoch: int, entries: Any) -> Any:
+        key = (vault, epoch, id(entries))
+        return memory.get(key, entries, make, vault, epoch, entries)
 
     return remembering
 

@@ -68,7 +68,8 @@ def _begin_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.disable(logging.CRITICAL)
     # Stories make few cycles and much that lives long.
-    gc.set_threshold(200_000, 50, 100)
+    gc.freeze()
+    gc.set_threshold(500_000, 50, 1000)
 
 
 def _tell(line: dict[str, Any]) -> None:

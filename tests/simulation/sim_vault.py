@@ -49,6 +49,7 @@ class SimVault:
     life: int = 0
     dies_at: int | None = None
     wakes: set[float] = field(default_factory=set)
+    asked: set[float] = field(default_factory=set)
     following: bool = False
     warnings: dict[str, int] = field(default_factory=dict)
     answers: dict[tuple[VaultId, int], Signed[Answer]] = field(default_factory=dict)
@@ -75,7 +76,8 @@ class SimVault:
     def restart(self, holder_restart: Callable[[SimHolder, LedgerState], None]) -> None:
         """Begin another life from the journal and the disk; the ledger is unknown."""
         self.life += 1
-        self.alive, self.wakes, self.following = True, set(), False
+        self.alive, self.following = True, False
+        self.wakes, self.asked = set(), set()
         self.unsaved, self.dies_at = [], None
         self.me = Myself(self.keys, LedgerState(self.params))
         holder_restart(self.holder, self.me.ledger)

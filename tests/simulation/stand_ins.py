@@ -30,6 +30,7 @@ from holdfast.vault import (
 )
 from simulation.answer_stand_in import PiecewiseAnswers
 from simulation.remembering import remembered
+from simulation.thawing import thawed
 
 WAITING = (
     data_side,
@@ -151,6 +152,7 @@ def stand_ins() -> Iterator[None]:
         (rebuilding, "asyncio", OneAfterAnother),
         *((module, "to_the_end", straight) for module in WAITING),
         *remembered(),
+        *thawed(),
     )
     with ExitStack() as stack:
         for target, name, stand_in in patches:

@@ -206,6 +206,9 @@ class Universe:
 
     def _wake(self, vault: SimVault, effect: fx.WakeAt) -> None:
         """Wake a vault a little late, as timers do: together for what is near."""
+        if effect.seconds in vault.asked:
+            return
+        vault.asked.add(effect.seconds)
         seconds = WAKE_SECONDS * math.ceil(effect.seconds / WAKE_SECONDS)
         if seconds in vault.wakes:
             return
@@ -215,6 +218,7 @@ class Universe:
         def act() -> None:
             if vault.life == life and vault.alive:
                 vault.wakes.discard(seconds)
+                vault.asked = {one for one in vault.asked if one > self.now}
                 vault.deliver(ev.Woken(self.now, self.dice.randbytes(32)))
 
         self.clock.at(max(seconds, self.now), act)
