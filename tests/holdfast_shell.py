@@ -37,8 +37,7 @@ class Shell:
             input=said,
             check=False,
             text=True,
-            timeout=SECONDS_MAX,
-            **({"capture_output": True} | more),
+            **({"capture_output": True, "timeout": SECONDS_MAX} | more),
         )
 
     def json(self, *words: str | Path, said: str = "") -> dict[str, Any]:
