@@ -97,7 +97,8 @@ class Status:
             (
                 f"vault {self.vault[:16]}: {said.standing}",
                 f"  endpoint  {self.endpoint} (process {self.pid})",
-                f"  epoch     {said.epoch}, ledger {ledger}",
+                f"  epoch     {said.epoch}",
+                f"  ledger    {ledger}",
                 f"  holds     {held:.3f} of {quota:.3f} GiB, {shards}",
                 f"  proved    {said.certified_epochs} epochs, the last was {last}",
                 f"  earned    {earned}, claimed {claimed}",
