@@ -12,6 +12,7 @@ from holdfast.client.core.rate import WINDOW_SECONDS, Rate
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.output import Output
 from holdfast.client.progress import Meter
+from holdfast.client.session_values import Progress
 from holdfast.client.upload_options import VaultProgress
 from holdfast.protocol.units import MIB, VaultId
 
@@ -96,6 +97,31 @@ def test_programs_get_every_figure() -> None:
         "pieces_waiting": 5,
         "reason": "it closed the stream",
     }
+
+
+@given(
+    st.integers(0, 1 << 40),
+    st.integers(0, 1 << 30),
+    st.integers(0, 1 << 30),
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8),
+)
+def test_what_is_on_the_way_is_not_done(
+    seen: int, acknowledged: int, pending: int, pieces: list[tuple[int, int]]
+) -> None:
+    vaults = tuple(
+        VaultProgress(VaultId(b"\1" * 32), True, stored, waiting)
+        for stored, waiting in pieces
+    )
+    progress = Progress(
+        bytes_seen=seen,
+        bytes_uploaded=acknowledged + pending,
+        bytes_acknowledged=acknowledged,
+        vaults=vaults,
+    )
+    assert max(seen - pending, 0) <= progress.bytes_done <= seen
+    if any(stored or waiting for stored, waiting in pieces):
+        everything_there = not any(waiting for _, waiting in pieces)
+        assert (progress.bytes_done == seen) or not everything_there
 
 
 def test_a_guess_that_was_too_low_is_not_shown() -> None:

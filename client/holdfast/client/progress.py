@@ -34,6 +34,7 @@ class Meter:
         self._clock = clock
         self._next = clock() + (0 if output.as_json else _LINE_SECONDS)
         self._rate = Rate()
+        self._done = 0
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
@@ -63,8 +64,10 @@ class Meter:
     ) -> None:
         """Show `done` of `total` bytes, a few words, and how each vault gets on.
 
-        A total that is less than what is done was a bad guess, and is not shown.
+        A total that is less than what is done was a bad guess, and is not shown. What
+        was shown as done stays so.
         """
+        done = self._done = max(done, self._done)
         total = None if total is None or total < done else total
         away = [vault for vault in vaults if not vault.is_open]
         if away:

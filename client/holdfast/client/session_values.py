@@ -34,6 +34,15 @@ class Progress:
     path: bytes = b""
     vaults: tuple[VaultProgress, ...] = ()
 
+    @property
+    def bytes_done(self) -> int:
+        """The bytes seen, without those whose shards are still on the way."""
+        pieces = sum(vault.stored + vault.waiting for vault in self.vaults)
+        waiting = sum(vault.waiting for vault in self.vaults)
+        pending = self.bytes_uploaded - self.bytes_acknowledged
+        on_the_way = pending * waiting // pieces if pieces else pending
+        return max(self.bytes_seen - on_the_way, 0)
+
 
 OnProgress = Callable[[Progress], None]
 

@@ -108,7 +108,7 @@ def _back_up(
             safe = wording.size(progress.bytes_acknowledged)
             files = wording.count(progress.files, "file")
             note = f"{files} read, {safe} safe"
-            meter.show(progress.bytes_seen, expected.total, note, progress.vaults)
+            meter.show(progress.bytes_done, expected.total, note, progress.vaults)
 
         made = client.back_up(job, epochs=epochs, progress=tell)
     return BackupSummary(
