@@ -23,6 +23,11 @@ FORMAT: Final = 1
 LEDGER: Final = "ledger"
 SQLITE: Final = "sqlite"
 EVM: Final = "evm"
+_READY_SECONDS: Final = 120.0
+# Every vault imports web3, and brings three transactions.
+_READY_SECONDS_ON_CHAIN: Final = 300.0
+# Blocks of other chains come, and become final, in their own time.
+_READY_SECONDS_ELSEWHERE: Final = 900.0
 
 
 class LocalNetworkError(HoldfastError):
@@ -63,6 +68,13 @@ class LocalPlan:
     finality_blocks: int | None = 0
     rpc: str = ""
     ether_wei: int = 0
+
+    @property
+    def ready_seconds(self) -> float:
+        """How long to wait until all of it serves."""
+        if self.rpc:
+            return _READY_SECONDS_ELSEWHERE
+        return _READY_SECONDS if self.ledger == SQLITE else _READY_SECONDS_ON_CHAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,6 @@ from holdfast.protocol.units import GIB
 VAULTS_DEFAULT: Final = 12
 EPOCH_SECONDS_DEFAULT: Final = 5
 QUOTA_BYTES_DEFAULT: Final = 10 * GIB
-READY_SECONDS: Final = 120.0
 _SEEDS: Final = 3
 _AT_ONCE: Final = 4
 _NUMBER_DIGITS_MAX: Final = 3
@@ -107,7 +106,6 @@ class LocalNetwork:
         vaults: int | None = None,
         epoch_seconds: int | None = None,
         quota_bytes: int | None = None,
-        ready_seconds: float = READY_SECONDS,
         ledger: str | None = None,
         finality_blocks: int | None = None,
         node: OtherNode | None = None,
@@ -137,7 +135,7 @@ class LocalNetwork:
                 self._tell(f"started {sum(started)} of {len(started)} vaults")
             else:
                 self._tell("every vault runs already")
-            await wait_until_ready(self.layout, plan, self.programs, ready_seconds)
+            await wait_until_ready(self.layout, plan, self.programs, plan.ready_seconds)
             self._tell(f"{len(plan.vaults)} vaults serve and are registered")
         return await self.status()
 
@@ -169,7 +167,7 @@ class LocalNetwork:
             vault = self.found(prefix)
             started = self.programs.start(vault.name)
             only = replace(self.plan(), vaults=(vault,))
-            await wait_until_ready(self.layout, only, self.programs, READY_SECONDS)
+            await wait_until_ready(self.layout, only, self.programs, only.ready_seconds)
             return vault, started
 
     def down(self, *, delete: bool = False) -> int:
@@ -231,7 +229,7 @@ class LocalNetwork:
         if not self.layout.ledger.exists():
             await self._make_ledger(plan, node)
         self.programs.start(LEDGER)
-        await wait_for_ledger(self.layout, self.programs, READY_SECONDS)
+        await wait_for_ledger(self.layout, self.programs, plan.ready_seconds)
         wanted = vaults or len(plan.vaults) or VAULTS_DEFAULT
         while len(plan.vaults) < wanted:
             # The first vault is the one that the others hear of the rest from.

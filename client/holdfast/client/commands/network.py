@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,10 +17,6 @@ if TYPE_CHECKING:  # grpc is imported only when a command runs
     from holdfast.client.local_health import NetworkStatus, VaultStatus
     from holdfast.client.local_network import LocalNetwork
     from holdfast.client.local_other_node import OtherNode
-
-READY_SECONDS: Final = 120.0
-READY_SECONDS_ELSEWHERE: Final = 900.0
-"""Blocks of other chains come, and become final, in their own time."""
 
 directory_option = click.option(
     "--dir",
@@ -95,7 +91,6 @@ def up(
             ledger=ledger,
             finality_blocks=finality_blocks,
             node=node,
-            ready_seconds=READY_SECONDS if node is None else READY_SECONDS_ELSEWHERE,
         )
     )
     show_status(invocation, status)
