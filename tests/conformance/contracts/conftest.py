@@ -19,6 +19,7 @@ ATTACKS = {
     "test_contracts_certificates.py",
     "test_contracts_keys.py",
     "test_contracts_payouts.py",
+    "test_contracts_reentrancy.py",
 }
 ANVIL: str | None = None
 

@@ -1,23 +1,17 @@
 """Claims and refunds that pay nothing, nothing twice, and nobody else."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from compile_source import compile_source
-from evm_network import GRAINS, TestNetwork, make_vault
-from evm_stage import Stage, set_stage
+from evm_network import GRAINS
+from evm_stage import Stage
 from holdfast.protocol.settlement import (
     DEAL_LEAF,
     VAULT_LEAF,
     Totals,
 )
 from holdfast.protocol.units import DealId
-
-FOLDER = Path(__file__).parent
 
 
 def test_a_claim_is_paid_once(stage: Stage) -> None:
@@ -122,44 +116,6 @@ def test_a_refund_needs_the_deals_own_holders(stage: Stage) -> None:
         stage.deal, stage.holder_list[::-1], stage.refund_call().args[2]
     )
     stage.network.refused(call, stage.user, "not the holders")
-
-
-@pytest.fixture(scope="session")
-def hostile(new_chain: Callable[[], Any]) -> Stage:
-    """A network whose token calls back in the middle of transfers."""
-    network = TestNetwork(
-        new_chain(),
-        token=compile_source(FOLDER / "HostileToken.vy"),
-        identity=compile_source(FOLDER / "Gullible.vy"),
-    )
-    stage = set_stage(network, [make_vault(seed) for seed in range(200, 205)])
-    stage.settle(0, stage.fair())
-    return stage
-
-
-def test_a_token_that_calls_back_claims_nothing_twice(hostile: Stage) -> None:
-    network, vault = hostile.network, hostile.holders[0]
-    call = hostile.claim_call(vault)
-    data = bytes.fromhex(call._encode_transaction_data()[2:])
-    network.send(
-        network.token.functions.arm(network.settlement.address, data), hostile.stranger
-    )
-    network.send(call, hostile.stranger)
-    assert network.token.functions.answered().call() == 1
-    assert not network.token.functions.succeeded().call()
-    assert network.balance(vault.payout) == 1_000
-
-
-def test_a_token_that_calls_back_opens_nothing_twice(hostile: Stage) -> None:
-    network = hostile.network
-    call = hostile.open_call(hostile.stranger, b"\6" * 32)
-    inner = network.deals.functions.fund(hostile.deal, 1)
-    data = bytes.fromhex(inner._encode_transaction_data()[2:])
-    network.send(
-        network.token.functions.arm(network.deals.address, data), hostile.stranger
-    )
-    network.send(call, hostile.stranger)
-    assert not network.token.functions.succeeded().call()
 
 
 def test_tokens_move_only_with_leave(stage: Stage) -> None:
