@@ -28,7 +28,7 @@ from holdfast.protocol.units import VaultId
 from holdfast.wire import rpc
 
 _GOSSIPS_AT_ONCE: Final = 4
-_SEEDS_ASKED_MAX: Final = 16
+_SEEDS_AT_ONCE: Final = 16
 _LINKS_MAX: Final = 512
 _REGISTRY_PAGE: Final = 4096
 
@@ -152,17 +152,27 @@ class NetworkDirectory:
         await self.ask_around()
 
     async def ask_around(self) -> None:
-        """Ask seeds and a few known vaults for all records."""
+        """Ask known vaults and seeds for all records: a few, and more if none answers."""
         known = list(self._records)
         links: list[VaultLink] = []
         for vault in random.sample(known, min(len(known), _GOSSIPS_AT_ONCE)):
             with contextlib.suppress(VaultUnreachableError):
                 links.append(self.link(vault))
+        asked = 0
+        for first in range(0, max(len(self._seeds), 1), _SEEDS_AT_ONCE):
+            seeds = self._seeds[first : first + _SEEDS_AT_ONCE]
+            if await self._ask([] if first else links, seeds):
+                return
+            asked += len(seeds) + (0 if first else len(links))
+        raise NoSeedAnswersError(asked)
+
+    async def _ask(self, links: Sequence[VaultLink], seeds: Sequence[Seed]) -> bool:
+        """Ask these for all records; tell whether anybody answered."""
         strangers = [
             VaultLink(
                 VaultId(bytes(32)), rpc.connect(seed.endpoint, seed.certificate_pem)
             )
-            for seed in self._seeds[:_SEEDS_ASKED_MAX]
+            for seed in seeds
         ]
         try:
             heard = await asyncio.gather(
@@ -170,8 +180,7 @@ class NetworkDirectory:
             )
         finally:
             await asyncio.gather(*(link.close() for link in strangers))
-        if not any(heard):
-            raise NoSeedAnswersError(len(heard))
+        return any(heard)
 
     async def _gossip(self, link: VaultLink) -> bool:
         try:
