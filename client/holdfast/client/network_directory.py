@@ -152,7 +152,7 @@ class NetworkDirectory:
         await self.ask_around()
 
     async def ask_around(self) -> None:
-        """Ask known vaults and seeds for all records: a few, and more if none answers."""
+        """Ask some known vaults and seeds for all records, more if none answers."""
         known = list(self._records)
         links: list[VaultLink] = []
         for vault in random.sample(known, min(len(known), _GOSSIPS_AT_ONCE)):
