@@ -16,13 +16,14 @@ from holdfast.protocol.deal import Deal, Purpose
 from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.takeover import TAKEOVER_REQUEST, SignedTakeoverRequest
+from holdfast.protocol.units import DealId
 from holdfast.vault.authority import Authority
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.frame_stream import FrameStream
 from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.manifests import span_at
 from holdfast.vault.ports import SiblingCheck
-from holdfast.vault.shard_files import ShardDamagedError, StoredShard
+from holdfast.vault.shard_files import ShardDamagedError, ShardFiles, StoredShard
 from holdfast.vault.stream_limits import StreamLimit
 from holdfast.vault.workers import to_the_end
 from holdfast.wire import frames
@@ -119,13 +120,12 @@ class ShardServing:
             return [frames.absent(want.chunk)]
         store, deal = self._driver.store, leave.deal.id
         try:
-            shard = await store.workers.shards(
-                store.files.read, deal, want.chunk, leave.index
+            return await store.workers.shards(
+                load_frames, store.files, deal, leave.index, want
             )
         except ShardDamagedError:
             await to_the_end(self._driver.damaged(deal, (want.chunk,)))
             return [frames.absent(want.chunk)]
-        return list(range_frames(shard, want))
 
     async def _send(
         self,
@@ -134,6 +134,16 @@ class ShardServing:
     ) -> None:
         while task := await ahead.get():
             await stream.write(await task)
+
+
+def load_frames(
+    files: ShardFiles, deal: DealId, index: int, want: frames.Want
+) -> list[bytes]:
+    """Return the frames of what is wanted, verified; it blocks.
+
+    Raises ShardDamagedError, DecodingError, OSError.
+    """
+    return list(range_frames(files.read(deal, want.chunk, index), want))
 
 
 def range_frames(shard: StoredShard, want: frames.Want) -> Iterator[bytes]:
