@@ -49,7 +49,10 @@ class Detection:
 
 
 def missing_share(vault: SimVault) -> float:
-    """Return which share of the bytes under acknowledged heads is really gone."""
+    """Return which share of the bytes that audits can ask for is really gone.
+
+    What a vault declares missing, or was proved to be no chunk, is not asked for.
+    """
     held = gone = 0
     for holding in vault.holder.driver.holdings.deals.values():
         here, lost = _bytes_of(vault, holding)
@@ -59,13 +62,15 @@ def missing_share(vault: SimVault) -> float:
 
 
 def _bytes_of(vault: SimVault, holding: DealHolding) -> tuple[int, int]:
-    """Return the shard bytes of the newest full manifest, and those that are gone."""
+    """Return the shard bytes not declared missing, and those of them that are gone."""
     if holding.full is None:
         return 0, 0
     store = vault.holder.driver.store
     manifest = store.queries.manifest(holding.deal, holding.full_digest)
     held = lost = 0
     for entry in manifest.entries:
+        if entry.chunk in holding.missing or entry.chunk in holding.void:
+            continue
         size = holding.shard_bytes(entry.length)
         held += size
         if not store.files.has(holding.deal, entry.chunk):
