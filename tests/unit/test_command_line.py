@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from holdfast.client.command_line import LazyGroup
@@ -15,6 +16,7 @@ from holdfast.client.exit_codes import ExitCode
 from holdfast.client.explaining import explain
 from holdfast.client.main import SECTIONS, holdfast, main
 from holdfast.client.output import Output, table_lines
+from holdfast.client.settings_use import leaves
 from holdfast.protocol.errors import DecodingError, HoldfastError
 
 
@@ -157,3 +159,32 @@ def test_a_table_lines_its_columns_up() -> None:
         "a          5",
         "longer  1234",
     ]
+
+
+def test_no_command_imports_what_only_its_work_needs() -> None:
+    """All but `ledger`, which is another program's, so that help comes at once."""
+    program = (
+        "import sys, click\n"
+        "from holdfast.client.main import holdfast\n"
+        "root = click.Context(holdfast)\n"
+        "names = set(holdfast.list_commands(root)) - {'ledger'}\n"
+        "for name in names: holdfast.get_command(root, name)\n"
+        "heavy = ('grpc', 'numpy', 'rich', 'nacl', 'eth_account', 'py_ecc', 'web3',\n"
+        "    'sqlite_utils', 'Crypto', 'google.protobuf')\n"
+        "found = [name for name in heavy if name in sys.modules]\n"
+        "assert not found, found\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_every_command_of_ours_takes_the_options_of_all_commands() -> None:
+    assert isinstance(holdfast, LazyGroup)
+    names = {"--home", "--profile", "--json", "--quiet", "--verbose", "--limit-upload"}
+    others = {("vault",), ("ledger", "init"), ("ledger", "serve")}
+    root = click.Context(holdfast, info_name="holdfast")
+    for words, command in leaves(holdfast, root):
+        taken = {name for each in command.params for name in each.opts}
+        assert words in others or names <= taken, words

@@ -1,6 +1,7 @@
 """Settings of the command line: flags, variables, profiles, the file."""
 
 import contextlib
+import io
 import json
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command_stage import Stage
 from holdfast.client.core.settings import (
     Setting,
     Settings,
@@ -141,6 +143,8 @@ def test_the_home_that_is_named_behind_the_command_is_the_one_whose_file_holds(
         ("limit-upload = [1, 2]", "is one value, not a list"),
         ("limit-upload = true", "is a text or a number"),
         ("limit-upload = -3", "-3 is not in the range"),
+        ("limit-upload = -3", "(from "),
+        ("limit-upload = -3", "config.toml, line 1)"),
         ("passphrase-file = 'near'", "a path from / or ~ on"),
         ("home = '/x'", "`holdfast` has no option 'home'"),
         ("profile = 'desk'", "profiles are tables"),
@@ -159,6 +163,53 @@ def test_what_the_file_cannot_mean_is_told_with_its_place(
     told = capsys.readouterr()
     assert said in told.err
     assert told.out == ""
+
+
+def test_a_wrong_value_of_the_environment_is_told_with_its_variable(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
+    monkeypatch.setenv("HOLDFAST_LIMIT_UPLOAD", "fast")
+    monkeypatch.setenv("HOLDFAST_JSON", "1")
+    assert main(["version"]) == ExitCode.USAGE
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "(from the variable HOLDFAST_LIMIT_UPLOAD)" in error["message"]
+
+
+def test_named_snapshots_are_forgotten_whatever_rules_the_file_has(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOLDFAST_HOME", str(in_home(tmp_path / "home", FILE)))
+    (tmp_path / "file").touch()
+    stage = Stage(capsys)
+    first = stage.json("backup", tmp_path / "file", "--profile", "away")["snapshot"]
+    second = stage.json("backup", tmp_path / "file")["snapshot"]
+    by_rules = stage.json("forget", "--dry-run")
+    assert (stage.code, by_rules["forgotten"]) == (ExitCode.OK, [])
+    assert stage.json("forget", first)["forgotten"] == [first]
+    left = stage.json("snapshots")["snapshots"]
+    assert [each["id"] for each in left] == [second]
+
+
+def test_a_stream_is_backed_up_whatever_paths_the_file_has(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "named").touch()
+    home = in_home(tmp_path / "home", f"[backup]\npaths = ['{tmp_path}/named']")
+    monkeypatch.setenv("HOLDFAST_HOME", str(home))
+    stage = Stage(capsys)
+    stage.run("backup")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"stream")))
+    stage.run("backup", "--stdin", "--stdin-filename", "s")
+    stage.run("backup", tmp_path)
+    paths = [each["paths"] for each in stage.json("snapshots")["snapshots"]]
+    assert paths == [[f"{tmp_path}/named"], ["/s"], [str(tmp_path)]]
 
 
 def test_help_works_with_a_broken_file(

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from holdfast.client.core.settings import place_of
 from holdfast.client.invocation import Invocation
 from holdfast.client.settings_use import keys_of, value_of, variable_of, words_of
 
@@ -59,6 +60,24 @@ class SharedOption(click.Option):
     """An option of all commands, which may stand anywhere on the command line."""
 
 
+def origin_of(error: click.UsageError) -> str:
+    """Return " (from …)" if what is wrong was not typed, but set before."""
+    parameter = error.param if isinstance(error, click.BadParameter) else None
+    if parameter is None or error.ctx is None:
+        return ""
+    match error.ctx.get_parameter_source(parameter.name or ""):
+        case ParameterSource.ENVIRONMENT:
+            return f" (from the variable {parameter.envvar})"
+        case ParameterSource.DEFAULT_MAP:
+            root = error.ctx.find_root().command
+            assert isinstance(root, click.Group)
+            settings = error.ctx.ensure_object(Invocation).settings_for(root)
+            found = settings.find(words_of(error.ctx), keys_of(parameter))
+            return f" (from {place_of(found, settings.path)})" if found else ""
+        case _:
+            return ""
+
+
 def from_settings(name: str) -> bool:
     """Return whether a parameter of the running command got its value from a file."""
     source = click.get_current_context().get_parameter_source(name)
@@ -85,6 +104,15 @@ def shared_options() -> list[click.Option]:
             is_eager=True,
             help="Use this profile of config.toml.",
         ),
+        # Before those that may be wrong: it says how that is told.
+        _shared(
+            "as_json",
+            "--json",
+            is_flag=True,
+            help="Print JSON: events as lines, the result last.",
+        ),
+        _shared("quiet", "--quiet", "-q", is_flag=True, help="Print errors only."),
+        _shared("verbose", "--verbose", "-v", is_flag=True, help="Print more."),
         _shared(
             "passphrase_file",
             "--passphrase-file",
@@ -113,14 +141,6 @@ def shared_options() -> list[click.Option]:
             metavar="KIB",
             help="Fetch at most so many KiB a second; 0 is no limit.",
         ),
-        _shared(
-            "as_json",
-            "--json",
-            is_flag=True,
-            help="Print JSON: events as lines, the result last.",
-        ),
-        _shared("quiet", "--quiet", "-q", is_flag=True, help="Print errors only."),
-        _shared("verbose", "--verbose", "-v", is_flag=True, help="Print more."),
     ]
 
 

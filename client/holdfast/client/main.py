@@ -9,9 +9,10 @@ from typing import Final
 
 import click
 
-from holdfast.client.command_line import LazyGroup
+from holdfast.client.command_line import LazyGroup, origin_of
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.invocation import Invocation
+from holdfast.client.output import Output
 
 SECTIONS: Final = {
     "Start": {
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             words, prog_name="holdfast", standalone_mode=False, obj=invocation
         )
     except click.UsageError as error:
-        return _usage(error, words)
+        return _usage(error, words, invocation)
     except (KeyboardInterrupt, click.Abort):
         return _interrupted(invocation)
     except Exception as error:  # noqa: BLE001 # the border: no user sees a traceback
@@ -96,11 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(code or ExitCode.OK)
 
 
-def _usage(error: click.UsageError, words: Sequence[str]) -> int:
-    output = Invocation(as_json="--json" in words).output
+def _usage(
+    error: click.UsageError, words: Sequence[str], invocation: Invocation
+) -> int:
+    as_json = invocation.as_json or "--json" in words
     path = error.ctx.command_path if error.ctx else "holdfast"
-    what = error.format_message().rstrip(".")
-    output.error(what, "", f"`{path} --help` says how", "usage", ExitCode.USAGE)
+    what = error.format_message().rstrip(".") + origin_of(error)
+    step = f"`{path} --help` says how"
+    Output(as_json=as_json).error(what, "", step, "usage", ExitCode.USAGE)
     return ExitCode.USAGE
 
 
