@@ -42,6 +42,7 @@ from holdfast.vault.core.saved import (
     CertificateKept,
     CheckpointSigned,
     CheckpointStands,
+    ClaimKept,
     MissGiven,
     MissKept,
     Outcome,
@@ -497,4 +498,5 @@ def restored_from(saved: list[Saved], vault: VaultId) -> Restored:
         cases=tuple(
             s for s in saved if isinstance(s, CaseKept | CaseUpheld | CaseAnswered)
         ),
+        claims=tuple(s.takeover for s in saved if isinstance(s, ClaimKept)),
     )

@@ -1,6 +1,7 @@
 """The disk's part about faults: what was saved comes back, upheld cases stay."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import examples
@@ -10,12 +11,14 @@ from holdfast.protocol.cases import Case, Fault
 from holdfast.protocol.faults import MISS, Miss
 from holdfast.protocol.settlement import Certificate, Statement
 from holdfast.protocol.signing import Signed
+from holdfast.protocol.takeover import TAKEOVER
 from holdfast.protocol.units import Digest
 from holdfast.vault.audit_journal import AuditJournal
 from holdfast.vault.core.saved import (
     CaseAnswered,
     CaseKept,
     CaseUpheld,
+    ClaimKept,
     MissGiven,
     MissKept,
     Saved,
@@ -67,6 +70,26 @@ def test_misses_and_cases_come_back_with_how_they_ended(tmp_path: Path) -> None:
         story.other,
         story.answered,
     )
+
+
+def test_claims_to_slots_come_back_in_their_order_until_they_are_old(
+    tmp_path: Path,
+) -> None:
+    story = Story(tmp_path)
+    pair, network = story.parties.keys[0].identity, story.parties.params.network_id
+    claims = [
+        ClaimKept(TAKEOVER.sign(replace(examples.TAKEOVER, epoch=epoch), network, pair))
+        for epoch in (12, 10, 11)
+    ]
+    journal = story.open()
+    journal.save([*claims, claims[1]])
+    journal.close()
+    again = story.open()
+    assert again.restore().claims == tuple(claim.takeover for claim in claims)
+    params = story.parties.params
+    window = params.window_unreachable + params.period_epochs
+    again.prune(11 + window, 0)
+    assert {c.value.epoch for c in again.restore().claims} == {12, 11}
 
 
 def test_what_no_case_can_name_goes_and_upheld_cases_stay(tmp_path: Path) -> None:

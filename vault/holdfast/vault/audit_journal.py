@@ -52,6 +52,7 @@ from holdfast.vault.fault_journal import (
     FAULT_SCHEMA,
     given_misses,
     kept_cases,
+    kept_claims,
     kept_misses,
     prune_faults,
     save_fault,
@@ -140,6 +141,7 @@ class AuditJournal:
             misses_given=given_misses(self._rows),
             misses=kept_misses(self._rows),
             cases=kept_cases(self._rows),
+            claims=kept_claims(self._rows),
         )
 
     def audits(self, count: int) -> tuple[AuditEnded, ...]:

@@ -1,4 +1,4 @@
-"""The part of the audit journal about faults: misses and cases, with how they ended."""
+"""The part of the audit journal about faults: misses, cases, claims to open slots."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -8,6 +8,7 @@ from holdfast.protocol.cases import CASE
 from holdfast.protocol.checkpoint import CHECKPOINT
 from holdfast.protocol.faults import MISS, MISS_CERTIFICATE
 from holdfast.protocol.settlement import CERTIFICATE
+from holdfast.protocol.takeover import TAKEOVER, SignedTakeover
 from holdfast.protocol.units import Digest
 from holdfast.vault.core.case_book import CASES_MAX
 from holdfast.vault.core.miss_book import MISSES_MAX
@@ -15,9 +16,11 @@ from holdfast.vault.core.saved import (
     CaseAnswered,
     CaseKept,
     CaseUpheld,
+    ClaimKept,
     MissGiven,
     MissKept,
 )
+from holdfast.vault.core.takeover_book import CLAIMS_MAX, name_of
 
 FAULT_SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS misses_given (
@@ -29,10 +32,12 @@ CREATE TABLE IF NOT EXISTS misses (
 CREATE TABLE IF NOT EXISTS cases (
   digest BLOB NOT NULL UNIQUE, period INTEGER NOT NULL, accusation BLOB NOT NULL,
   settlement BLOB, answer BLOB);
+CREATE TABLE IF NOT EXISTS claims (
+  name BLOB NOT NULL UNIQUE, epoch INTEGER NOT NULL, takeover BLOB NOT NULL);
 """
 """Tables that a journal of an older release gets when it is opened."""
 
-FaultSaved = MissGiven | MissKept | CaseKept | CaseUpheld | CaseAnswered
+FaultSaved = MissGiven | MissKept | CaseKept | CaseUpheld | CaseAnswered | ClaimKept
 Run = Callable[..., Any]
 Rows = Callable[..., list[Any]]
 
@@ -58,6 +63,9 @@ def save_fault(run: Run, saved: FaultSaved) -> None:
         case CaseAnswered(digest, answer):
             row = (ANSWER.encode(answer), digest)
             run("UPDATE cases SET answer = ? WHERE digest = ?", row)
+        case ClaimKept(takeover):
+            row = (name_of(takeover), takeover.value.epoch, TAKEOVER.encode(takeover))
+            run("INSERT OR IGNORE INTO claims VALUES (?, ?, ?)", row)
 
 
 def given_misses(rows: Rows) -> tuple[MissGiven, ...]:
@@ -92,9 +100,20 @@ def kept_cases(rows: Rows) -> tuple[CaseKept | CaseUpheld | CaseAnswered, ...]:
     return tuple(found)
 
 
+def kept_claims(rows: Rows) -> tuple[SignedTakeover, ...]:
+    """Return the newest claims to open slots, oldest first."""
+    text = "SELECT takeover FROM claims ORDER BY rowid DESC LIMIT ?"
+    found = (TAKEOVER.decode(takeover) for (takeover,) in rows(text, CLAIMS_MAX))
+    return tuple(reversed(list(found)))
+
+
 def prune_faults(run: Run, epoch: int, window_epochs: int, oldest_period: int) -> None:
-    """Drop what no case can name any more; upheld cases stay."""
+    """Drop what no case can name any more; upheld cases stay.
+
+    A claim that waited so long for its slot is brought again by its candidate.
+    """
     run("DELETE FROM misses_given WHERE epoch < ? - 2", (epoch,))
     run("DELETE FROM misses WHERE epoch < ?", (epoch - window_epochs,))
+    run("DELETE FROM claims WHERE epoch < ?", (epoch - window_epochs,))
     text = "DELETE FROM cases WHERE period < ? AND settlement IS NULL"
     run(text, (oldest_period,))

@@ -6,6 +6,7 @@ from typing import Final
 from holdfast.ledger.core.replacing import with_replacements
 from holdfast.protocol.earnings import summed
 from holdfast.protocol.settlement import Ejection, Statement, Totals
+from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import Digest, Grains
 from holdfast.vault.core.effects import Effect, Save
 from holdfast.vault.core.myself import Myself
@@ -20,11 +21,17 @@ CANDIDATES_MAX: Final = 16
 class Books:
     """Proofs, settled totals, and totals computed for statements not yet settled."""
 
-    def __init__(self, me: Myself, proofs: ProofStore, settled: TotalsBook) -> None:
+    def __init__(
+        self,
+        me: Myself,
+        proofs: ProofStore,
+        settled: TotalsBook,
+        claims: Iterable[SignedTakeover] = (),
+    ) -> None:
         self._me = me
         self.proofs = proofs
         self.settled = settled
-        self.takeovers = TakeoverBook(me)
+        self.takeovers = TakeoverBook(me, claims)
         self._candidates: dict[Digest, Totals] = {}
 
     def period_due(self, now: float) -> int:

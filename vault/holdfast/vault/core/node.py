@@ -50,7 +50,8 @@ class Node:
     ) -> None:
         self._me = me
         self.proofs = ProofStore(me.ledger, restored)
-        self.books = Books(me, self.proofs, TotalsBook(restored))
+        settled = TotalsBook(restored)
+        self.books = Books(me, self.proofs, settled, restored.claims)
         self.checkpoints = Checkpointing(me, restored)
         self.answering = Answering(me, self.checkpoints, restored)
         self.watching = Watching(me, restored)

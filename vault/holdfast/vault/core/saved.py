@@ -16,6 +16,7 @@ from holdfast.protocol.faults import Miss, MissCertificate
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.settlement import Certificate, Totals
 from holdfast.protocol.signing import Signed
+from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.declared import Declared, Stood
 
@@ -138,6 +139,13 @@ class CaseAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimKept:
+    """A candidate's claim to an open slot, which held when it was brought to us."""
+
+    takeover: SignedTakeover
+
+
+@dataclass(frozen=True, slots=True)
 class RecordKnown:
     """The newest record of a vault."""
 
@@ -159,6 +167,7 @@ Saved = (
     | CaseKept
     | CaseUpheld
     | CaseAnswered
+    | ClaimKept
 )
 
 
@@ -169,7 +178,7 @@ class Restored:
     `signed` is our newest checkpoint, `stood` those that stand, oldest first;
     `certificates` are our own since the last settlement with the entries by root,
     `certified_epochs` is how many epochs we ever proved. `cases` come in the order
-    in which they were saved.
+    in which they were saved, `claims` oldest first.
     """
 
     signed: CheckpointSigned | None = None
@@ -186,3 +195,4 @@ class Restored:
     misses_given: tuple[MissGiven, ...] = ()
     misses: tuple[MissKept, ...] = ()
     cases: tuple[CaseKept | CaseUpheld | CaseAnswered, ...] = ()
+    claims: tuple[SignedTakeover, ...] = ()

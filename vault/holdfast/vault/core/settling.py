@@ -148,12 +148,12 @@ class Settling:
     def _claimed(self, event: Asked, request: ClaimSlot) -> list[Effect]:
         epoch = self._me.epoch_at(event.now)
         try:
-            self._books.takeovers.add(request.takeover, epoch)
+            kept = self._books.takeovers.add(request.takeover, epoch)
         except RefusedError as refused:
             return [Refuse(event.token, refused.kind, refused.reason)]
         except ProtocolError as error:
             return [Refuse(event.token, Refusal.DENIED, str(error))]
-        return [Reply(event.token, Noted())]
+        return [*kept, Reply(event.token, Noted())]
 
     def _weigh(self, event: Asked, proposal: ProposeSettlement) -> list[Effect]:
         self._check_member(event.now)

@@ -142,11 +142,12 @@ class SlotClaiming:
         members = self._me.ledger.committee(period)[:TOLD_MAX]
         telling = self._telling.get(deal)
         fresh = telling is not None and telling.request.takeover is claim
+        kept: list[Effect] = []
         if telling is None or telling.period != period or not fresh:
             if not members:
                 return []
             if self._me.id in self._me.ledger.committee(period):
-                self._keep(claim, now)
+                kept = self._keep(claim, now)
             others = [member for member in members if member != self._me.id]
             outbox = Outbox(others, retry_seconds(self._me.params))
             telling = Telling(period, ClaimSlot(claim), outbox)
@@ -154,16 +155,17 @@ class SlotClaiming:
         seconds = call_seconds(self._me.params)
         due = telling.outbox.due(now)
         return [
+            *kept,
             *(Call(peer, telling.request, seconds) for peer in due),
             *_wake_at(telling.outbox),
         ]
 
-    def _keep(self, claim: SignedTakeover, now: float) -> None:
+    def _keep(self, claim: SignedTakeover, now: float) -> list[Effect]:
         # Whoever has not followed the ledger far enough is told by the others.
         try:
-            self._books.takeovers.add(claim, self._me.epoch_at(now))
+            return self._books.takeovers.add(claim, self._me.epoch_at(now))
         except ProtocolError:
-            return
+            return []
 
     def _show(self, deal: DealId, claim: SignedTakeover, now: float) -> list[Effect]:
         settled = self._me.ledger.settled_period

@@ -12,8 +12,10 @@ from holdfast.protocol.receipt import RECEIPT, check_full_receipt
 from holdfast.protocol.settlement import Replacement, Totals
 from holdfast.protocol.takeover import TAKEOVER, SignedTakeover, Takeover
 from holdfast.protocol.units import DealId, Digest, VaultId
+from holdfast.vault.core.effects import Effect, Save
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.saved import ClaimKept
 from holdfast.vault.core.takeover_messages import Listed
 
 CLAIMS_MAX: Final = 16_384
@@ -36,9 +38,11 @@ def replacement_of(claim: Takeover) -> Replacement:
 class TakeoverBook:
     """Verified claims by name; the newest two of each vault for a slot."""
 
-    def __init__(self, me: Myself) -> None:
+    def __init__(self, me: Myself, claims: Iterable[SignedTakeover] = ()) -> None:
         self._me = me
         self._claims: OrderedDict[Digest, SignedTakeover] = OrderedDict()
+        for signed in claims:
+            self._put(signed)
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -47,25 +51,21 @@ class TakeoverBook:
         """Return the claim of that name."""
         return self._claims.get(name)
 
-    def add(self, signed: SignedTakeover, epoch: int) -> None:
+    def add(self, signed: SignedTakeover, epoch: int) -> list[Effect]:
         """Keep a claim; raises ProtocolError when it does not hold at `epoch`."""
-        name = name_of(signed)
-        if name in self._claims:
-            return
+        if name_of(signed) in self._claims:
+            return []
         check_claim(self._me, signed, epoch)
-        key = _key(signed.value)
-        same = [n for n, one in self._claims.items() if _key(one.value) == key]
-        for old in same[: len(same) + 1 - CLAIMS_OF_ONE]:
-            del self._claims[old]
-        self._claims[name] = signed
-        while len(self._claims) > CLAIMS_MAX:
-            self._claims.popitem(last=False)
+        self._put(signed)
+        return [Save(ClaimKept(signed))]
 
     def tidy(self, epoch: int) -> None:
         """Forget claims to slots that are not open any more."""
         ledger = self._me.ledger
         for name, signed in list(self._claims.items()):
-            if not is_wanted(ledger, replacement_of(signed.value), epoch):
+            # After a restart the deal may not have been read from the ledger yet.
+            known = ledger.deal(signed.value.deal) is not None
+            if known and not is_wanted(ledger, replacement_of(signed.value), epoch):
                 del self._claims[name]
 
     def listing(self, base: Totals, epoch: int) -> tuple[Listed, ...]:
@@ -133,6 +133,15 @@ class TakeoverBook:
                 held = full.head.value.held_bytes if full else 0
                 found.append(Rebuilt(one.replacement, held))
         return found
+
+    def _put(self, signed: SignedTakeover) -> None:
+        key = _key(signed.value)
+        same = [n for n, one in self._claims.items() if _key(one.value) == key]
+        for old in same[: len(same) + 1 - CLAIMS_OF_ONE]:
+            del self._claims[old]
+        self._claims[name_of(signed)] = signed
+        while len(self._claims) > CLAIMS_MAX:
+            self._claims.popitem(last=False)
 
 
 def check_claim(me: Myself, signed: SignedTakeover, epoch: int) -> None:
