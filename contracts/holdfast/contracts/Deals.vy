@@ -21,6 +21,7 @@ import quotes
 initializes: calendar
 initializes: deal_rows
 initializes: quotes
+exports: deal_rows.deal
 
 interface Network:
     def network_id() -> bytes32: view
@@ -44,17 +45,6 @@ interface Registry:
 interface Settlement:
     def certified() -> (bytes32, uint256): view
     def is_settled(epoch: uint256) -> bool: view
-
-struct Deal:
-    owner: address
-    k: uint256
-    opened_epoch: uint256
-    end_epoch: uint256
-    closed_epoch: uint256
-    capacity: uint256
-    escrow: uint256
-    refunded: bool
-    holders_digest: bytes32
 
 SUPPLY_MAX: constant(uint256) = 2**63 - 1
 CAPACITY_MAX: constant(uint256) = 2**36
@@ -325,27 +315,6 @@ def spend(amount: uint256):
     self.escrowed -= amount
     log deal_events.EscrowSpent(amount=amount)
     assert extcall token.transfer(msg.sender, amount), "token refused"
-
-
-@external
-@view
-def deal(id: bytes32) -> Deal:
-    """
-    @notice One deal; its owner is zero when there is none.
-    """
-    owner: deal_rows.Owner = deal_rows._owner(id)
-    terms: deal_rows.Terms = deal_rows._terms_of(id)
-    return Deal(
-        owner=owner.account,
-        k=owner.k,
-        opened_epoch=owner.opened_epoch,
-        end_epoch=terms.end_epoch,
-        closed_epoch=terms.closed_epoch,
-        capacity=terms.capacity,
-        escrow=terms.escrow,
-        refunded=owner.refunded,
-        holders_digest=deal_rows._holders[id],
-    )
 
 
 # ------------------------------------------------------------------ details

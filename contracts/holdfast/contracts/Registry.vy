@@ -14,19 +14,20 @@ import bls
 import calendar
 import quotes
 import roster
+import stakes
 import vault_events
 import vault_rows
 
 initializes: calendar
 initializes: roster[calendar := calendar]
 initializes: vault_rows
-exports: (roster.vault_at, roster.count)
+initializes: stakes[vault_rows := vault_rows]
+exports: (roster.vault_at, roster.count, vault_rows.vault)
 
 interface Network:
     def network_id() -> bytes32: view
     def committee_size() -> uint256: view
     def unbonding_epochs() -> uint256: view
-    def rebuild_price() -> uint256: view
     def least_stake() -> uint256: view
 
 interface Identity:
@@ -40,21 +41,7 @@ interface Certificates:
 interface Settlement:
     def is_settled(epoch: uint256) -> bool: view
 
-struct Vault:
-    number: uint256
-    account: address
-    payout: address
-    stake: uint256
-    committed_bytes: uint256
-    listing: vault_rows.Listing
-    joined_epoch: uint256
-    left_epoch: uint256
-    free_epoch: uint256
-    claimed: uint256
-
 SUPPLY_MAX: constant(uint256) = 2**63 - 1
-GIB: constant(uint256) = 2**30
-EJECTIONS_MAX: constant(uint256) = 64
 STEPS_MAX: constant(uint256) = 1024
 # "HF", kind 66, version 1: the encoding of a Consent.
 CONSENT_PREFIX: constant(Bytes[4]) = x"48464201"
@@ -68,7 +55,6 @@ settlement: public(immutable(Settlement))
 NETWORK_ID: immutable(bytes32)
 COMMITTEE_SIZE: immutable(uint256)
 UNBONDING_EPOCHS: immutable(uint256)
-REBUILD_PRICE: immutable(uint256)
 LEAST_STAKE: immutable(uint256)
 
 
@@ -88,6 +74,7 @@ def __init__(
     @param settlement_ Where the settlement contract will be.
     """
     calendar.__init__(network_)
+    stakes.__init__(network_)
     network = network_
     token = IERC20(token_)
     identity = Identity(identity_)
@@ -97,7 +84,6 @@ def __init__(
     NETWORK_ID = staticcall Network(network_).network_id()
     COMMITTEE_SIZE = staticcall Network(network_).committee_size()
     UNBONDING_EPOCHS = staticcall Network(network_).unbonding_epochs()
-    REBUILD_PRICE = staticcall Network(network_).rebuild_price()
     LEAST_STAKE = staticcall Network(network_).least_stake()
 
 
@@ -251,7 +237,7 @@ def commit(
     assert msg.sender == deals, "only deals"
     parties: DynArray[quotes.Party, quotes.HOLDERS_MAX] = []
     for holder: quotes.Holder in holders:
-        account: address = self._commit(holder.vault, added)
+        account: address = stakes._commit(holder.vault, added)
         payout: address = vault_rows._payment(holder.vault).payout
         parties.append(quotes.Party(account=account, payout=payout))
     return parties
@@ -269,7 +255,7 @@ def release(
     """
     assert msg.sender == deals, "only deals"
     for holder: quotes.Holder in holders:
-        self._release(holder.vault, removed, last_epoch)
+        stakes._release(holder.vault, removed, last_epoch)
 
 
 @external
@@ -298,8 +284,8 @@ def hand_over(
         if distinct and holder.vault != lost:
             other: address = vault_rows._payment(holder.vault).payout
             assert other != payout, "payout twice"
-    self._commit(vault, size)
-    self._release(lost, size, calendar._epoch())
+    stakes._commit(vault, size)
+    stakes._release(lost, size, calendar._epoch())
 
 
 @external
@@ -377,29 +363,6 @@ def is_empty() -> bool:
     return roster._is_current(calendar._epoch()) and roster._load().live == 0
 
 
-@external
-@view
-def vault(id: bytes32) -> Vault:
-    """
-    @notice One row; its listing is 0 when there is no such vault.
-    """
-    standing: vault_rows.Standing = vault_rows._standing(id)
-    payment: vault_rows.Payment = vault_rows._payment(id)
-    stake: vault_rows.Stake = vault_rows._stake(id)
-    return Vault(
-        number=payment.number,
-        account=standing.account,
-        payout=payment.payout,
-        stake=stake.grains,
-        committed_bytes=stake.committed_bytes,
-        listing=standing.listing,
-        joined_epoch=standing.joined_epoch,
-        left_epoch=standing.left_epoch,
-        free_epoch=stake.free_epoch,
-        claimed=payment.claimed,
-    )
-
-
 # ------------------------------------------------------------------ details
 
 
@@ -412,44 +375,6 @@ def _require_amount(amount: uint256):
 @internal
 def _take(account: address, amount: uint256):
     assert extcall token.transferFrom(account, self, amount), "token refused"
-
-
-@internal
-def _commit(vault: bytes32, added: uint256) -> address:
-    """
-    Let an active vault vouch for so many more bytes, and return its account.
-    """
-    standing: vault_rows.Standing = vault_rows._standing(vault)
-    assert standing.listing == vault_rows.Listing.ACTIVE, "vault not active"
-    stake: vault_rows.Stake = vault_rows._stake(vault)
-    stake.committed_bytes += added
-    assert stake.committed_bytes <= self._covered(stake.grains), "stake too low"
-    vault_rows._put_stake(vault, stake)
-    log vault_events.Committed(vault=vault, committed_bytes=stake.committed_bytes)
-    return standing.account
-
-
-@internal
-def _release(vault: bytes32, removed: uint256, epoch: uint256):
-    """
-    Take bytes off a vault for which their deal was over with `epoch`.
-    """
-    stake: vault_rows.Stake = vault_rows._stake(vault)
-    stake.committed_bytes -= removed
-    stake.free_epoch = max(stake.free_epoch, epoch)
-    vault_rows._put_stake(vault, stake)
-    log vault_events.Committed(vault=vault, committed_bytes=stake.committed_bytes)
-
-
-@internal
-@view
-def _covered(stake: uint256) -> uint256:
-    """
-    How many bytes a stake may vouch for: `pricing.bytes_covered`.
-    """
-    if REBUILD_PRICE == 0:
-        return 2**63
-    return stake * GIB // REBUILD_PRICE
 
 
 @internal

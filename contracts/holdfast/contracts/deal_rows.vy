@@ -1,7 +1,8 @@
 # pragma version 0.4.3
 # @license Apache-2.0
 """
-@title  The rows of deals, two slots and a digest of the holders for each
+@title  The rows of deals, two slots and a digest of the holders for each, and what
+        anybody can read of them
 """
 
 struct Owner:
@@ -16,6 +17,17 @@ struct Terms:
     closed_epoch: uint256   # 64; NEVER while it is not closed
     escrow: uint256         # 64
 
+struct Deal:
+    owner: address
+    k: uint256
+    opened_epoch: uint256
+    end_epoch: uint256
+    closed_epoch: uint256
+    capacity: uint256
+    escrow: uint256
+    refunded: bool
+    holders_digest: bytes32
+
 U64: constant(uint256) = 2**64 - 1
 NEVER: constant(uint256) = 2**64 - 1
 
@@ -23,6 +35,27 @@ _owners: HashMap[bytes32, uint256]
 _terms: HashMap[bytes32, uint256]
 # keccak256 of the list of holders
 _holders: HashMap[bytes32, bytes32]
+
+
+@external
+@view
+def deal(id: bytes32) -> Deal:
+    """
+    @notice One deal; its owner is zero when there is none.
+    """
+    owner: Owner = self._owner(id)
+    terms: Terms = self._terms_of(id)
+    return Deal(
+        owner=owner.account,
+        k=owner.k,
+        opened_epoch=owner.opened_epoch,
+        end_epoch=terms.end_epoch,
+        closed_epoch=terms.closed_epoch,
+        capacity=terms.capacity,
+        escrow=terms.escrow,
+        refunded=owner.refunded,
+        holders_digest=self._holders[id],
+    )
 
 
 @internal

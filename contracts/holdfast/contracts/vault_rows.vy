@@ -1,7 +1,7 @@
 # pragma version 0.4.3
 # @license Apache-2.0
 """
-@title  The rows of vaults, three slots for each
+@title  The rows of vaults, three slots for each, and what anybody can read of them
 """
 
 flag Listing:
@@ -26,12 +26,47 @@ struct Stake:
     committed_bytes: uint256  # 128
     free_epoch: uint256     # 64: when the last deal that it gave back was over for it
 
+struct Vault:
+    number: uint256
+    account: address
+    payout: address
+    stake: uint256
+    committed_bytes: uint256
+    listing: Listing
+    joined_epoch: uint256
+    left_epoch: uint256
+    free_epoch: uint256
+    claimed: uint256
+
 U64: constant(uint256) = 2**64 - 1
 NEVER: constant(uint256) = 2**32 - 1
 
 _standings: HashMap[bytes32, uint256]
 _payments: HashMap[bytes32, uint256]
 _stakes: HashMap[bytes32, uint256]
+
+
+@external
+@view
+def vault(id: bytes32) -> Vault:
+    """
+    @notice One row; its listing is 0 when there is no such vault.
+    """
+    standing: Standing = self._standing(id)
+    payment: Payment = self._payment(id)
+    stake: Stake = self._stake(id)
+    return Vault(
+        number=payment.number,
+        account=standing.account,
+        payout=payment.payout,
+        stake=stake.grains,
+        committed_bytes=stake.committed_bytes,
+        listing=standing.listing,
+        joined_epoch=standing.joined_epoch,
+        left_epoch=standing.left_epoch,
+        free_epoch=stake.free_epoch,
+        claimed=payment.claimed,
+    )
 
 
 @internal
