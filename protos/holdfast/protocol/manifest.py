@@ -77,18 +77,31 @@ class Manifest:
 
         One that only appends hashes only what it appends.
         """
+        if not change.removed:
+            return self._appended(change.added)
         removed = set(change.removed)
-        if removed and max(removed) >= len(self.entries):
+        if max(removed) >= len(self.entries):
             raise ManifestError("a removed position is beyond the manifest")
-        kept = tuple(e for i, e in enumerate(self.entries) if i not in removed)
-        after = (*kept, *change.added) if removed else (*self.entries, *change.added)
-        if len(after) > CHUNKS_MAX or len({e.chunk for e in after}) != len(after):
-            raise ManifestError("a chunk stands twice, or there are too many")
-        manifest = Manifest(self.k, self.n, after)
-        if not removed and "tree" in self.__dict__:
-            leaves = [entry_leaf(entry, self.k, self.n) for entry in change.added]
+        kept = (e for i, e in enumerate(self.entries) if i not in removed)
+        manifest = Manifest(self.k, self.n, (*kept, *change.added))
+        return manifest._checked()
+
+    def _appended(self, added: "tuple[ManifestEntry, ...]") -> "Manifest":
+        """Return the manifest with more entries; little depends on how many it has."""
+        manifest = Manifest(self.k, self.n, (*self.entries, *added))
+        first = len(self.entries)
+        places = {entry.chunk: place for place, entry in enumerate(added, first)}
+        manifest.__dict__["positions"] = self.positions | places
+        if "tree" in self.__dict__:
+            leaves = [entry_leaf(entry, self.k, self.n) for entry in added]
             manifest.__dict__["tree"] = self.tree.extended(leaves)
-        return manifest
+        return manifest._checked()
+
+    def _checked(self) -> "Manifest":
+        count = len(self.entries)
+        if count > CHUNKS_MAX or len(self.positions) != count:
+            raise ManifestError("a chunk stands twice, or there are too many")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
