@@ -3,13 +3,14 @@
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.client.bandwidth import Limiter, bandwidth
+from holdfast.client.bandwidth import Bandwidth, Limiter, bandwidth
 from holdfast.client.core.token_bucket import BURST_SECONDS, TokenBucket
 from holdfast.client.core.upload_events import (
     ChunkAdded,
@@ -179,5 +180,42 @@ def test_a_holder_that_takes_or_gives_nothing_does_not_hold_up_the_others(
             book.directory.bandwidth = bandwidth(2000, 2000)
             ids = await sent(place, book, chunks, fault)
             assert await fetched(book, ids) == chunks
+
+    asyncio.run(story())
+
+
+class CountingLimiter(Limiter):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    async def pass_through(
+        self, size: int, held_back: Callable[[], None] = lambda: None
+    ) -> None:
+        self.asked += 1
+        await super().pass_through(size, held_back)
+
+
+def test_nobody_is_asked_twice_for_what_only_our_limit_keeps_back(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        chunks = [os.urandom(30 * KIB) for _ in range(2)]
+        async with market(tmp_path) as place, place.client() as book:
+            ids = await sent(place, book, chunks)
+            # A chunk's shards wait for longer than spares would be asked after.
+            limiter = CountingLimiter(30 * KIB)
+            book.directory.bandwidth = Bandwidth(download=limiter)
+            download = Download(book)
+            for deal in await book.deals():
+                state = await book.state(deal)
+                held = await book.manifest(deal, state.head, sorted(state.answered))
+                download.learn(deal, held)
+            try:
+                tasks = (download.get(each) for each in ids)
+                assert [bytes(got) for got in await asyncio.gather(*tasks)] == chunks
+            finally:
+                await download.close()
+            assert limiter.asked == 2 * len(chunks)
 
     asyncio.run(story())
