@@ -41,6 +41,7 @@ HeaderSource = Callable[[int], bytes]
 
 _AWAY: Final = (
     aiohttp.ClientConnectionError,
+    aiohttp.ClientPayloadError,
     aiohttp.ServerTimeoutError,
     OSError,
     ProviderConnectionError,
@@ -247,10 +248,11 @@ class Node:
             case aiohttp.ClientResponseError(status=status):
                 again = status in _AGAIN_STATUS
                 return None if again else LedgerAnswerError(self.name, str(error))
-            case Web3RPCError():
-                return None if _crowded(error) else refusal(_said(error))
+            # Before those of RPC: a request that timed out is one of them to web3.
             case _ if isinstance(error, _AWAY):
                 return None
+            case Web3RPCError():
+                return None if _crowded(error) else refusal(_said(error))
             case Web3Exception() | aiohttp.ClientError() | ValueError():
                 return LedgerAnswerError(self.name, str(error))
             case _:
