@@ -57,6 +57,8 @@ class MemoryClient:
 
     def prune(self) -> PruneResult:
         pruned = prune(self.owner.repository, self.owner.chunks)
+        if not pruned.plan.dropped:
+            return PruneResult(0, 0, 0)
         commit = self.owner.repository.commit(pruned.update, self.owner.chunks)
         self.owner.memo = commit.memo
         needed = commit.repository.needed_chunks()

@@ -116,3 +116,22 @@ def test_the_points_are_within_a_prune(tmp_path: Path) -> None:
         return calls
 
     assert asyncio.run(story()) > POINTS[-1]
+
+
+def test_a_prune_with_nothing_to_drop_asks_no_vault_to_sign_anything(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        source = files(tmp_path / "source", count=3, size=1000)
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+        ):
+            await one.backup([source])
+            calls: list[str] = []
+            for vault in place.vaults:
+                vault.on_call = calls.append
+            assert await one.prune() == PruneResult(0, 0, 0)
+            assert calls == []
+
+    asyncio.run(story())

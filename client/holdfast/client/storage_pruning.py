@@ -11,6 +11,10 @@ from holdfast.client.upload import Upload
 from holdfast.client.upload_options import UploadOptions
 
 
+class _NothingToPruneError(Exception):
+    """There is nothing to drop, so nothing is to be written."""
+
+
 async def prune_storage(storage: Storage, options: UploadOptions) -> PruneResult:
     """Drop what no snapshot and no object needs, and what killed commands left.
 
@@ -23,12 +27,17 @@ async def prune_storage(storage: Storage, options: UploadOptions) -> PruneResult
         pruned = await asyncio.to_thread(prune, repository, upload)
         update = pruned.update
         garbage = lengths.keys() - repository.needed_chunks()
-        if garbage and not update.change.drops:
+        if not garbage and not update.change.drops:
+            raise _NothingToPruneError
+        if not update.change.drops:
             # Who relies on such chunks must find out before he commits.
             update = replace(update, change=replace(update.change, drops=True))
         return update, pruned
 
-    written = await storage.write(options, work)
+    try:
+        written = await storage.write(options, work)
+    except _NothingToPruneError:
+        return PruneResult(0, 0, 0)
     needed = written.commit.repository.needed_chunks()
     gone = frozenset(lengths.keys() - needed)
     await storage.drop(gone, await storage.look())

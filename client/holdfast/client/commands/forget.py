@@ -72,7 +72,7 @@ def command(
             report = _by_rules(client, rules, dry_run=dry_run)
         if report.going:
             invocation.kept = "" if dry_run else report.said()
-        prune = prune and bool(report.going)
+        # Also when nothing goes: a command before this may have died between the two.
         pruned = _prune(client, report, dry_run=dry_run) if prune else None
     report.show(invocation.output, pruned)
 
