@@ -34,6 +34,8 @@ def attempt(nonce: int = 5) -> SignedTransaction:
         (Seen(block=None, final=7, used=5), 9.0, Step.WAIT),
         (Seen(block=None, final=7, used=5), 10.0, Step.RAISE_FEES),
         (Seen(block=None, final=7, used=6), 0.0, Step.LOST),
+        (Seen(block=None, final=7, used=5, dropped=True), 0.0, Step.SEND_AGAIN),
+        (Seen(block=None, final=7, used=6, dropped=True), 0.0, Step.LOST),
     ],
 )
 def test_each_sight_has_its_step(seen: Seen, seconds: float, step: Step) -> None:

@@ -171,6 +171,33 @@ def test_a_receipt_that_comes_after_its_block_is_waited_for() -> None:
     asyncio.run(run())
 
 
+class ForgetfulNode(FakeNode):
+    """A node that shows the transaction in a block, once, and then forgets it."""
+
+    shown: bool = False
+
+    async def receipt(self, name: bytes) -> Receipt | None:
+        first, self.shown = not self.shown, True
+        if not first and len(self.sent) == 1:
+            return None
+        block = 51 if first else 50
+        return Receipt(name, block, bytes(32), 0, True, 100, 3, None)
+
+
+def test_what_a_reorganisation_drops_is_sent_again_at_once_and_unchanged() -> None:
+    node = ForgetfulNode()
+
+    async def run() -> None:
+        ours = sender(node, block_seconds=1e9)
+        receipt = await ours.finish(await ours.send(ONE))
+        assert receipt.block == 50
+        assert len(node.sent) == 2
+        assert len(set(node.sent)) == 1
+        assert ours.gas == 100
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
 def test_after_a_restart_the_same_call_is_the_same_transaction(tmp_path: Path) -> None:
     node = FakeNode(faults=["away"])
 

@@ -168,8 +168,9 @@ class EvmAccount:
         assert question.to is not None
         answer = await self._ledger.node.call(question.to, question.data)
         if returned("Token", "allowance", answer)[0] < ALLOWED:
-            approval = self._wishes.approval(taker)
-            await self._sender.carry_out(approval, final=False)
+            # Final, or else a reorganisation could drop it alone, and nobody would
+            # send its number again.
+            await self._sender.carry_out(self._wishes.approval(taker))
         self._allowed.add(taker)
 
 

@@ -56,12 +56,14 @@ class Pending:
 class Seen:
     """What the chain shows of it; `used` is the account's nonce in final blocks.
 
-    `block` is where one of the attempts stands, `final` the newest final block.
+    `block` is where one of the attempts stands, `final` the newest final block. It is
+    `dropped` when it stood in a block a look before and does not any more.
     """
 
     block: int | None
     final: int
     used: int
+    dropped: bool = False
 
 
 def next_step(
@@ -72,6 +74,8 @@ def next_step(
         return Step.DONE if seen.block <= seen.final else Step.WAIT
     if seen.used > pending.newest.transaction.nonce:
         return Step.LOST
+    if seen.dropped:
+        return Step.SEND_AGAIN
     if seconds - pending.sent_seconds < patience_seconds:
         return Step.WAIT
     if len(pending.attempts) > BUMPS_MAX:

@@ -127,9 +127,12 @@ class Sender:
 
     async def _finish(self, pending: Pending, *, final: bool) -> Receipt:
         deadline = self._clock() + self._final_seconds
-        lost = 0
+        lost, stood = 0, False
         while True:
             receipt, seen = await self._look(pending)
+            # Not every node takes back into its pool what a reorganisation drops.
+            seen = replace(seen, dropped=stood and receipt is None)
+            stood = receipt is not None
             if receipt is not None and not final:
                 return self._paid(receipt)
             now = self._clock()
