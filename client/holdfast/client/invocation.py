@@ -97,6 +97,7 @@ class Invocation:
         limits = bandwidth(self.limit_upload, self.limit_download)
         connect = partial(AsyncClient.connect, limits=limits)
         with Client(profile, keys, connect) as client:
+            process.settle()
             yield client
             self._look_after(client)
 

@@ -47,7 +47,6 @@ def settle() -> None:
     It otherwise walks through some 200,000 objects that stay for good, again and
     again: a tenth of what a vault computes while it takes shards.
     """
-    gc.collect()
     gc.freeze()
 
 
