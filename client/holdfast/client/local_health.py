@@ -170,6 +170,7 @@ async def _asked_chain(silent: LedgerStatus, file: NetworkFile) -> LedgerStatus:
     """Ask the contracts: reading all that was ever said would take too long."""
     async with ContractBooks(file) as books:
         flows, final = await books.flows(), await books.final()
+        await books.look()  # last, so that it is not older than the final one
         known = replace(
             silent,
             epoch=file.params.epoch_at(time.time()),
