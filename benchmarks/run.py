@@ -31,8 +31,8 @@ from systems import Holdfast, Restic, Spent, System  # noqa: E402
 GIB: Final = 1 << 30
 MB: Final = 1_000_000
 WORKLOADS: Final = (
-    *("random", "mixed", "small", "degraded", "incremental"),
-    *("audit", "ledger", "idle"),
+    *("random", "mixed", "small", "degraded", "rebuild"),
+    *("incremental", "audit", "ledger", "idle"),
 )
 
 
@@ -82,6 +82,17 @@ class Bench:
             add("degraded", "holdfast", "download_MBps", "MB/s", _rate(size, spent))
         self.holdfast.revive()
         shutil.rmtree(source)
+
+    def rebuild(self) -> None:
+        """Have one vault lose all it holds; the others give it back."""
+        source = self._top / "rebuild"
+        self._random(source, self._runs + 2)
+        self.holdfast.store(source)
+        shutil.rmtree(source)
+        for _ in range(self._runs):
+            add = self.samples.add
+            rate = self.holdfast.rebuild()
+            add("rebuild", "holdfast", "rebuild_MBps", "MB/s", rate)
 
     def incremental(self) -> None:
         for row in cores.said(Path(__file__).with_name("incremental.py"), "--json"):

@@ -19,6 +19,7 @@ from holdfast.client.local_network import LocalNetwork
 from holdfast.client.profile import Profile
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+REBUILD_SECONDS_MAX = 300.0
 _CHILD = Path(__file__).with_name("owner_child.py")
 
 
@@ -69,7 +70,7 @@ class Holdfast:
         # Modules are compiled once, as in an installed wheel.
         os.environ["PYTHONPYCACHEPREFIX"] = str(top / "bytecode")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        asyncio.run(self.network.up(vaults, epoch_seconds=60))
+        asyncio.run(self.network.up(vaults, epoch_seconds=30))
         strength = Strength(1, 8 << 20)
         network_file = self.network.network_file
         self.home = top / "home"
@@ -89,6 +90,20 @@ class Holdfast:
     def revive(self) -> None:
         """Start the vaults that do not run."""
         asyncio.run(self.network.up())
+
+    def rebuild(self) -> float:
+        """Delete what one vault holds; return the MB/s at which that comes back.
+
+        Counted is from the first shard that is back to the last; before, the vault
+        declares its loss in a checkpoint, which takes an epoch or two.
+        """
+        vault = self.network.plan().vaults[-1]
+        shards = self.network.layout.numbered(vault.number) / "shards"
+        self.network.stop_vault(str(vault.number))
+        held = _held_bytes(shards)
+        shutil.rmtree(shards)
+        asyncio.run(self.network.start_vault(str(vault.number)))
+        return _watch_growth(shards, held)
 
     def close(self) -> None:
         if self.network.layout.exists():
@@ -153,6 +168,25 @@ class Restic:
         if child.returncode:
             raise RuntimeError(f"restic {words[0]} failed")
         return _spent(time.perf_counter() - began, usage)
+
+
+def _held_bytes(shards: Path) -> int:
+    paths = shards.glob("*/??/*")
+    return sum(path.stat().st_size for path in paths)
+
+
+def _watch_growth(shards: Path, wanted: int) -> float:
+    """Return the MB/s at which files come until there are `wanted` bytes of them."""
+    deadline = time.monotonic() + REBUILD_SECONDS_MAX
+    first: tuple[float, int] | None = None
+    while time.monotonic() < deadline:
+        held, now = _held_bytes(shards), time.monotonic()
+        if held and first is None:
+            first = (now, held)
+        if first and held >= wanted:
+            return (held - first[1]) / (now - first[0]) / 1e6
+        time.sleep(0.05)
+    raise RuntimeError(f"{wanted} bytes were not rebuilt in time")
 
 
 def _spent(seconds: float, usage: resource.struct_rusage) -> Spent:

@@ -30,7 +30,9 @@ from holdfast.vault.workers import to_the_end
 from holdfast.wire import frames
 
 CHUNKS_AT_ONCE: Final = 3
-BYTES_PER_SECOND: Final = 64 * MIB
+# What siblings send, k times what is rebuilt: it keeps room for owners on a gigabyte's
+# disk or link, and is no bound on slower ones.
+BYTES_PER_SECOND: Final = 640 * MIB
 
 _log = logging.getLogger(__name__)
 
