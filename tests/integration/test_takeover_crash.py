@@ -6,8 +6,10 @@ import random
 from pathlib import Path
 
 from forgetful_disk import ForgetfulDisk, PowerCutError
-from holdfast.protocol.chunk import EncodedChunk
+from holdfast.protocol import merkle
+from holdfast.protocol.chunk import EncodedChunk, chunk_id
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.malformed import MalformedChunk, ProvenShard
 from holdfast.protocol.takeover import (
     TAKEOVER_REQUEST,
     SignedTakeover,
@@ -126,5 +128,51 @@ def test_a_candidate_that_claimed_has_it_all_whenever_its_power_is_cut(
             assert steps > 15
             for cut_at in range(0, steps, 3):
                 await once(cut_at)
+
+    asyncio.run(story())
+
+
+def no_chunk(deal: Deal) -> tuple[EncodedChunk, MalformedChunk]:
+    """Return shards that make no code word under one id, and the proof of that."""
+    true = a_chunk(b"x" * 30_000, deal)
+    shards = (*true.shards[:3], memoryview(bytes(len(true.shards[3]))))
+    roots = tuple(merkle.data_root(shard) for shard in shards)
+    named = chunk_id(true.header, merkle.root(roots))
+    chunk = EncodedChunk(named, true.header, shards, roots)
+    shown = tuple(
+        ProvenShard(chunk.proof(index), bytes(chunk.shards[index]))
+        for index in range(deal.k)
+    )
+    return chunk, MalformedChunk(deal.id, chunk.id, shown)
+
+
+def test_a_candidate_sees_for_itself_that_a_void_chunk_never_was_one(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path) as world:
+            world.ledger.keys[KEYS.vault_id] = KEYS.identity.public
+            deal = world.open_deal()
+            good = a_chunk(b"y" * 20_000, deal)
+            bad, proof = no_chunk(deal)
+            await DealOwner(world, deal).upload(good, bad)
+            for vault in world.vaults:
+                await vault.data.voiding.take(proof)
+                assert vault.data.driver.holdings.deals[deal.id].void == {bad.id}
+            directory = tmp_path / "candidate"
+            os.mkdir(directory)  # noqa: PTH102 # pathlib's blocks just as long
+            disk = ForgetfulDisk.with_directory(str(directory))
+            claim = await try_it(world, directory, disk, deal)
+            assert claim
+            side = open_side(world, directory, disk)
+            held = side.driver.holdings.deals[deal.id]
+            assert held.void == set(held.missing) == {bad.id}
+            assert side.driver.store.files.read(deal.id, good.id, LOST)
+            await side.close()
+            # It lacks nothing that siblings have, so they need not all be there.
+            await world.vaults[-1].stop()
+            again = await try_it(world, directory, disk, deal)
+            assert again
+            assert again.value.receipt == claim.value.receipt
 
     asyncio.run(story())

@@ -1,7 +1,8 @@
 """Malformed uploads: proved here or by a sibling, voided, and shown to the others.
 
 A void chunk stays declared missing, costs its owner what he wanted to have stored,
-and is never asked for again; what is left of it is deleted.
+and is never asked for again. The shard stays until a head lets go of it: whoever takes
+over another holder's place needs k of them to see for himself that nobody is to blame.
 """
 
 import asyncio
@@ -74,7 +75,6 @@ class Voiding:
                 newest = await store.manifests.of(deal, holding.full_digest)
                 spans = spans_in(newest, (chunk,))
             holding.receive(ShardsVoided(spans))
-            await store.workers.syncing(store.files.delete, deal, (chunk,))
         fields = {"deal": deal.hex(), "chunk": chunk.hex()}
         _log.warning("a malformed upload is void now", extra={"fields": fields})
         return True
