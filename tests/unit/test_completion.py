@@ -58,12 +58,24 @@ def test_a_broken_file_of_settings_stops_no_completion(
     assert completed("backup --one") == ["--one-file-system"]
 
 
-def test_snapshots_are_completed_once_they_were_listed(
+def test_profiles_are_completed(completed: Completed, tmp_path: Path) -> None:
+    assert completed("backup --profile ") == []
+    text = "[profile.desk]\nquiet = true\n[profile.away]\nquiet = true\n"
+    (tmp_path / "config.toml").write_text(text)
+    assert completed("backup --profile ") == ["away", "desk"]
+    assert completed("--profile d") == ["desk"]
+    (tmp_path / "config.toml").write_text("profile = 5")
+    assert completed("--profile d") == []
+
+
+def test_snapshots_are_completed_once_they_were_made_or_listed(
     completed: Completed, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("content")
     stage = Stage(capsys)
     made = stage.json("backup", tmp_path / "file")["snapshot"]
+    assert completed("restore ") == ["latest", made[:12]]
+    (tmp_path / "cache" / "ids.json").unlink()
     assert completed("restore ") == ["latest"]
     stage.run("snapshots")
     assert completed("restore ") == ["latest", made[:12]]

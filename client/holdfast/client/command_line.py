@@ -84,6 +84,14 @@ def from_settings(name: str) -> bool:
     return source is ParameterSource.DEFAULT_MAP
 
 
+def _profiles(
+    context: click.Context, option: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    from holdfast.client.completing import profiles  # noqa: PLC0415 # with sqlite3
+
+    return profiles(context, option, begun)
+
+
 def shared_options() -> list[click.Option]:
     """Return the options that may stand anywhere on the command line."""
     path = click.Path(path_type=Path)
@@ -102,6 +110,7 @@ def shared_options() -> list[click.Option]:
             "--profile",
             metavar="NAME",
             is_eager=True,
+            shell_complete=_profiles,
             help="Use this profile of config.toml.",
         ),
         # Before those that may be wrong: it says how that is told.

@@ -8,6 +8,7 @@ import contextlib
 import json
 import sqlite3
 import time
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from holdfast.client import wording
+from holdfast.client.core.settings import PROFILES
 from holdfast.client.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -28,7 +30,16 @@ _LATEST: Final = "latest"
 
 def keep_snapshots(home: Path, snapshots: "Iterable[NamedSnapshot]") -> None:
     """Remember which snapshots there are; a disk that takes nothing is no matter."""
-    every = [[each.id.hex(), each.snapshot.time_ns] for each in snapshots]
+    _keep(home, [(each.id.hex(), each.snapshot.time_ns) for each in snapshots])
+
+
+def add_snapshot(home: Path, snapshot: "NamedSnapshot") -> None:
+    """Remember one more."""
+    new = (snapshot.id.hex(), snapshot.snapshot.time_ns)
+    _keep(home, [*_snapshots(home), new])
+
+
+def _keep(home: Path, every: list[tuple[str, int]]) -> None:
     path = home / "cache" / _NAME
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -56,6 +67,18 @@ def _snapshots(home: Path) -> list[tuple[str, int]]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def profiles(
+    context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Return the profiles in config.toml that begin so."""
+    home = context.ensure_object(Invocation).home
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        found = tomllib.loads((home / "config.toml").read_text()).get(PROFILES)
+        names = sorted(found) if isinstance(found, dict) else []
+        return [CompletionItem(name) for name in names if name.startswith(begun)]
+    return []
 
 
 def deals(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.client import wording
+from holdfast.client import completing, wording
 from holdfast.client.backup_summary import BackupSummary
 from holdfast.client.command_line import Command, from_settings
 from holdfast.client.exit_codes import ExitCode
@@ -85,6 +85,8 @@ def command(
     with invocation.client() as client:
         run = _foresee if dry_run else _back_up
         summary = run(invocation, client, job, invocation.epochs(duration))
+    if not dry_run:
+        completing.add_snapshot(invocation.home, summary.snapshot)
     summary.show(invocation.output, time.monotonic() - started)
     return ExitCode.FILES_SKIPPED if summary.incomplete else ExitCode.OK
 
