@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import click
 
-from holdfast.client.command_line import LazyGroup, SharedOption
+from holdfast.client.command_line import LazyGroup
 from holdfast.client.settings_use import words_of
+from holdfast.client.shared_options import SharedOption
 
 
 @dataclass(frozen=True, slots=True)

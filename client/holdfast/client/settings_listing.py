@@ -9,10 +9,10 @@ from enum import Enum
 
 import click
 
-from holdfast.client.command_line import SharedOption
 from holdfast.client.core.settings import Settings, Value, Words, place_of
 from holdfast.client.invocation import Invocation
 from holdfast.client.settings_use import keys_of, leaves, value_of, words_of
+from holdfast.client.shared_options import SharedOption
 
 
 class Origin(Enum):
