@@ -20,13 +20,18 @@ from web3.exceptions import (
     Web3ValueError,
 )
 
-from holdfast.ledger.errors import LedgerAnswerError, LedgerUnreachableError
+from holdfast.ledger.errors import (
+    LedgerAnswerError,
+    LedgerUnreachableError,
+    RandomnessMissingError,
+)
 from holdfast.ledger.evm.node import LIMIT_EXCEEDED, Node
 from holdfast.ledger.evm.node_errors import (
     NodeFault,
     NodeRefusedError,
     RevertedError,
 )
+from holdfast.ledger.evm.probe import require_randomness
 from holdfast.protocol.units import AccountId
 
 SOMEBODY = AccountId(b"\x01" * 20)
@@ -175,6 +180,28 @@ def test_a_contracts_reason_is_the_same_on_every_chain(fault: Exception) -> None
 )
 def test_what_is_not_there_is_none(ask: Callable[[Node], Any]) -> None:
     assert asyncio.run(ask(node(Faulty()))) is None
+
+
+@pytest.mark.parametrize(
+    ("randomness", "refused"),
+    [(b"", True), (bytes(31) + b"\1", True), (bytes(range(32)), False)],
+)
+@pytest.mark.parametrize("number", [0, 5])
+def test_a_chain_whose_blocks_have_no_randomness_is_refused(
+    randomness: bytes, refused: bool, number: int
+) -> None:
+    class Blocks:
+        async def get_block(self, _: object) -> dict[str, Any]:
+            hashes = {"hash": bytes(32), "parentHash": bytes(32), "mixHash": randomness}
+            return {"number": number, "timestamp": 1, **hashes}
+
+    probe = require_randomness(node(Blocks()))
+    # The first block of a chain has none anywhere, and says nothing.
+    if refused and number > 0:
+        with pytest.raises(RandomnessMissingError, match="nothing was deployed"):
+            asyncio.run(probe)
+    else:
+        asyncio.run(probe)
 
 
 def test_a_bug_of_ours_is_no_trouble_of_the_node() -> None:

@@ -116,6 +116,22 @@ class PrecompilesMissingError(LedgerError):
 
 
 @dataclass(eq=False)
+class RandomnessMissingError(LedgerError):
+    """The chain's blocks have no randomness to make beacons of."""
+
+    endpoint: str
+    code = "randomness_missing"
+    blame = Blame.WORLD
+
+    def __str__(self) -> str:
+        return (
+            f"the blocks of the chain behind {self.endpoint} have no randomness "
+            "(EIP-4399), so everybody would know its committees in advance; nothing "
+            "was deployed, use another chain"
+        )
+
+
+@dataclass(eq=False)
 class WrongChainError(LedgerError):
     """A node belongs to another chain than the network's."""
 

@@ -17,7 +17,7 @@ from holdfast.ledger.evm.chain import ChainAddresses, Receipt
 from holdfast.ledger.evm.follower import Finality
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.node_errors import RevertedError
-from holdfast.ledger.evm.probe import require_precompiles
+from holdfast.ledger.evm.probe import require_precompiles, require_randomness
 from holdfast.ledger.evm.sender import PAUSE_SECONDS, LostNonceError, Sender
 from holdfast.ledger.evm.wishes import Wish
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
@@ -50,12 +50,13 @@ async def deploy(
     """Deploy a network whose whole supply goes to the key's account.
 
     `identity` is an Ed25519 verifier that is there already. With `accounts_certify`
-    the chain needs no precompiles. Raises WrongChainError, PrecompilesMissingError,
-    GasMissingError, ChainRefusedError.
+    the chain needs no precompiles. Raises WrongChainError, RandomnessMissingError,
+    PrecompilesMissingError, GasMissingError, ChainRefusedError.
     """
     chain_id = await node.chain_id()
     if chain_id != params.chain_id:
         raise WrongChainError(node.name, params.chain_id, chain_id)
+    await require_randomness(node)
     if not accounts_certify:
         await require_precompiles(node)
     sender = Sender(

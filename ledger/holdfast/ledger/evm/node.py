@@ -106,6 +106,11 @@ class Node:
             int(found.get("baseFeePerGas") or 0),
         )
 
+    async def randomness(self, number: int) -> int:
+        """Return what the chain gave a block as randomness (EIP-4399), as a number."""
+        found = await self._ask(lambda: self._web3.eth.get_block(number))
+        return int.from_bytes(bytes(found.get("mixHash") or b""), "big")
+
     async def header(self, number: int) -> bytes:
         """Return the RLP of a block's header."""
         if self._header_source is not None:

@@ -1,4 +1,7 @@
-"""Asks a chain whether it can check certificates: the precompiles of EIP-2537.
+"""Asks a chain whether it can draw committees and check certificates.
+
+Committees are drawn with the randomness of its blocks (EIP-4399). Certificates are
+checked with the precompiles of EIP-2537.
 
 A chain that lacks one answers a call to its address with success and nothing at all,
 so what counts is the answer: points whose sums and pairings are known.
@@ -7,7 +10,10 @@ so what counts is the answer: points whose sums and pairings are known.
 from typing import Final
 
 from holdfast.contracts.points import P, key_point, signature_point
-from holdfast.ledger.chain_errors import PrecompilesMissingError
+from holdfast.ledger.chain_errors import (
+    PrecompilesMissingError,
+    RandomnessMissingError,
+)
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.node_errors import NodeRefusedError, RevertedError
 from holdfast.protocol import bls
@@ -16,6 +22,7 @@ from holdfast.protocol.units import AccountId
 KEY_BYTES: Final = 128
 POINT_BYTES: Final = 256
 _TRUE: Final = (1).to_bytes(32, "big")
+_CONSTANT_MAX: Final = (1 << 64) - 1
 
 
 async def missing_precompiles(node: Node) -> tuple[str, ...]:
@@ -38,6 +45,17 @@ async def require_precompiles(node: Node) -> None:
     lacking = await missing_precompiles(node)
     if lacking:
         raise PrecompilesMissingError(node.name, ", ".join(lacking))
+
+
+async def require_randomness(node: Node) -> None:
+    """Raise RandomnessMissingError if the newest block has none; the first never has.
+
+    What is no more than 64 bits long is a constant of a chain without randomness.
+    """
+    latest = await node.block("latest")
+    assert latest is not None
+    if latest.number > 0 and await node.randomness(latest.number) <= _CONSTANT_MAX:
+        raise RandomnessMissingError(node.name)
 
 
 def _questions() -> dict[str, tuple[int, bytes, bytes | int]]:
