@@ -98,8 +98,10 @@ def test_a_keystore_pays_in_and_the_gas_of_every_command_is_added_up(
 def test_without_ether_a_command_says_where_to_send_some(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["wallet", "faucet"]) == ExitCode.REFUSED
-    assert "has too little ether" in capsys.readouterr().err
+    assert main(["wallet", "faucet"]) == ExitCode.BALANCE_TOO_LOW
+    said = capsys.readouterr().err
+    assert "has too little ether" in said
+    assert "pay-in" in said
 
 
 def test_an_exported_account_opens_in_any_wallet(

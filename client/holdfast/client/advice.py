@@ -20,6 +20,10 @@ class Advice:
     next_step: str = ""
 
 
+_ETHER: Final = (
+    "`holdfast wallet pay-in --ether 0.1 --keystore FILE`, or, for a network that "
+    "`network up --rpc` made, `holdfast network fund ACCOUNT`"
+)
 _FAUCET: Final = (
     "`holdfast wallet faucet` gives tokens in a development network; elsewhere "
     "transfer some to `holdfast wallet address`"
@@ -86,6 +90,9 @@ ADVICE: Final = {
     # tokens
     "BalanceTooLowError": Advice("balance_too_low", ExitCode.BALANCE_TOO_LOW, _FAUCET),
     "BalanceShortError": Advice("balance_too_low", ExitCode.BALANCE_TOO_LOW, _FAUCET),
+    "GasMissingError": Advice("gas_missing", ExitCode.BALANCE_TOO_LOW, _ETHER),
+    "EtherMissingError": Advice("ether_missing", ExitCode.BALANCE_TOO_LOW),
+    "PayerMissingError": Advice("payer_missing", ExitCode.BALANCE_TOO_LOW),
     "PolicyError": Advice("renewal_policy", ExitCode.FAILED),
     "BillError": Advice("bill_untrue", ExitCode.UNTRUE),
     "LedgerFileError": Advice("ledger_file", ExitCode.NOT_FOUND),
