@@ -233,7 +233,10 @@ def test_any_bytes_are_read_or_refused(
 NAMES = st.text("abc-", min_size=1, max_size=4)
 
 
-@given(st.dictionaries(NAMES, st.dictionaries(NAMES, st.integers(), min_size=1)))
+ROWS = st.dictionaries(NAMES, st.integers(), min_size=1, max_size=3)
+
+
+@given(st.dictionaries(NAMES, ROWS, max_size=3))
 def test_every_key_is_found_in_its_line(tables: dict[str, dict[str, int]]) -> None:
     text = "".join(
         f"[{table}]\n" + "".join(f"{key} = {value}\n" for key, value in rows.items())
