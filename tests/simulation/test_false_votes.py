@@ -158,6 +158,7 @@ def proved(world: Conspiracy) -> int:
     return earned
 
 
+@pytest.mark.long
 def test_a_minority_of_false_votes_certifies_nothing_and_nobody_is_convicted() -> None:
     world = conspiracy(2, voters=2)
     world.run_to_epoch(JUDGED)

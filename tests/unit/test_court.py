@@ -136,6 +136,20 @@ def test_evidence_that_is_short_old_or_unordered_does_not_convict(one: Stage) ->
     assert "not 4" in one.refused(one.case([8, 9, 11], Fault.AWAY))
 
 
+def test_what_was_held_long_before_or_after_the_missed_epochs_is_not_slashed(
+    one: Stage,
+) -> None:
+    case = one.case([9, 11], Fault.MISSED)
+    keys, (held,) = one.parties.keys[ACCUSED], case.checkpoints
+    for epoch, fits in ((0, False), (1, True), (12, True), (13, False)):
+        signed = one.parties.checkpoint(keys, epoch, one.entries)
+        shown = replace(case, checkpoints=(signed,))
+        if fits:
+            assert judge_case(shown, one.ledger, NOW) == held.value.present_bytes
+        else:
+            assert "about when" in one.refused(shown)
+
+
 def test_who_was_away_is_not_hurried_by_one_neighbour_that_claims_to_reach_it(
     one: Stage,
 ) -> None:

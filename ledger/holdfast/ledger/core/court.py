@@ -89,6 +89,16 @@ def acquits(answer: Signed[Answer], vault: VaultId, ledger: LedgerState) -> bool
     return question is not None and fault_of(answer, question) is None
 
 
+def held_epochs(
+    misses: Sequence[MissCertificate], params: NetworkParams
+) -> tuple[int, int]:
+    """Return the epochs, from first to last, whose checkpoints say what is lost.
+
+    What a vault held long before it missed these epochs, ascending, is not lost by it.
+    """
+    return misses[0].epoch - params.window_unreachable, misses[-1].epoch + 1
+
+
 def slashed(case: Case, lost_bytes: int, stake: Grains, ledger: LedgerState) -> Grains:
     """Return what a conviction costs: the rebuilding, or for lying the whole stake."""
     if fault_named(case) in LYING:
@@ -177,10 +187,13 @@ def _check_misses(case: Case, fault: Fault, ledger: LedgerState, epoch: int) -> 
         reachable = check_miss(miss, ledger.network_id, group, identities)
         if fault is Fault.MISSED and not reachable:
             raise CaseError(f"in epoch {miss.epoch} the vault could not be reached")
+    oldest, newest = held_epochs(case.misses, params)
     for signed in case.checkpoints:
         _check_signed(signed, case.vault, ledger)
-        if signed.value.epoch > epochs[-1] + 1:
-            raise CaseError("the checkpoint is newer than the last missed epoch")
+        if not oldest <= signed.value.epoch <= newest:
+            raise CaseError(
+                "the checkpoint is not of about when the epochs were missed"
+            )
 
 
 def _check_two(case: Case, ledger: LedgerState) -> None:

@@ -15,6 +15,7 @@ from holdfast.protocol.units import VaultId
 from holdfast.vault.core.effects import Effect, Save
 from holdfast.vault.core.fault_messages import TellMissed
 from holdfast.vault.core.letters import Letters
+from holdfast.vault.core.most_held import fuller
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.saved import MissKept, Restored
@@ -51,7 +52,7 @@ class MissBook:
         return tuple(known[max(known)] for known in self._known.values() if known)
 
     def checkpoint(self, vault: VaultId) -> SignedCheckpoint | None:
-        """Return the newest checkpoint known of a vault that missed an epoch."""
+        """Return what a vault that missed an epoch held, as far as it is known."""
         return self._checkpoints.get(vault)
 
     def told(self, request: TellMissed, now: float) -> list[Effect]:
@@ -114,12 +115,13 @@ class MissBook:
         self.changes += 1
 
     def _learn(self, checkpoint: SignedCheckpoint | None) -> None:
-        """Remember a checkpoint if it is newer, and signed by its vault."""
+        """Remember a checkpoint if it says more, and is signed by its vault."""
         if checkpoint is None:
             return
         value = checkpoint.value
         known = self._checkpoints.get(value.vault)
-        if known is not None and known.value.epoch >= value.epoch:
+        epochs = self._me.params.window_reachable
+        if fuller(known, checkpoint, epochs) == known:
             return
         key = self._me.ledger.identities().get(value.vault)
         try:

@@ -200,8 +200,8 @@ class Misses:
     def _take(self, key: Key, witnesses: list[Witness], now: float) -> list[Effect]:
         vault, epoch = key
         certificate = MissCertificate(vault, epoch, tuple(witnesses))
-        newest = self._watching.newest_checkpoint(vault)
-        return self._book.take(certificate, newest, now)
+        held = self._watching.fullest_checkpoint(vault)
+        return self._book.take(certificate, held, now)
 
 
 def _key(signed: Signed[Miss]) -> Key:

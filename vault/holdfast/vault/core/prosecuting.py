@@ -4,7 +4,9 @@ Once a period, and only against vaults that we watch. Whether a case convicts, t
 committee says.
 """
 
-from holdfast.ledger.core.court import CaseError, judge_case
+from collections.abc import Iterable
+
+from holdfast.ledger.core.court import CaseError, held_epochs, judge_case
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.cases import Case, Fault
@@ -16,6 +18,7 @@ from holdfast.vault.core.effects import Effect, Log
 from holdfast.vault.core.fault_messages import OpenCase
 from holdfast.vault.core.letters import Letters
 from holdfast.vault.core.miss_book import MissBook
+from holdfast.vault.core.most_held import fullest
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.watching import Watching
 
@@ -90,10 +93,13 @@ class Prosecuting:
                 continue
             if self._me.id not in self._me.ledger.group(vault, epoch):
                 continue
-            newest = self._watching.newest_checkpoint(vault)
-            newest = newest or self._book.checkpoint(vault)
+            held = (
+                self._watching.fullest_checkpoint(vault),
+                self._watching.newest_checkpoint(vault),
+                self._book.checkpoint(vault),
+            )
             misses = self._book.of(vault)
-            case = accusation(self._me.ledger, vault, misses, newest, epoch)
+            case = accusation(self._me.ledger, vault, misses, held, epoch)
             found += [case] if case else []
         return found
 
@@ -120,10 +126,13 @@ def accusation(
     ledger: LedgerState,
     vault: VaultId,
     misses: tuple[MissCertificate, ...],
-    newest: SignedCheckpoint | None,
+    known: Iterable[SignedCheckpoint | None],
     epoch: int,
 ) -> Case | None:
-    """Return the case that these misses make in the period of `epoch`, if any."""
+    """Return the case that these misses make in the period of `epoch`, if any.
+
+    It shows, of the vault's `known` checkpoints, the fullest that a court takes.
+    """
     params = ledger.params
     first = params.first_epoch(params.period_of(epoch))
     past = [miss for miss in misses if miss.epoch < first]
@@ -135,10 +144,9 @@ def accusation(
     for fault, found, needed, window in rules:
         inside = [m for m in found if m.epoch > found[-1].epoch - window]
         shown = inside[-needed:]
-        held = (newest,) if newest and newest.value.epoch <= first else ()
-        if shown and held and held[0].value.epoch > shown[-1].epoch + 1:
-            held = ()
-        case = Case(vault, fault.value, tuple(shown), held)
+        held = fullest(known, *held_epochs(shown, params)) if shown else None
+        checkpoints = (held,) if held else ()
+        case = Case(vault, fault.value, tuple(shown), checkpoints)
         try:
             judge_case(case, ledger, epoch)
         except CaseError:

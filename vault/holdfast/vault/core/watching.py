@@ -44,6 +44,7 @@ from holdfast.vault.core.messages import (
     SubmitAnswer,
     Voted,
 )
+from holdfast.vault.core.most_held import fuller
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.offer_rules import (
     check_changed,
@@ -79,6 +80,7 @@ class Watched:
     checkpoint: SignedCheckpoint
     entries: Entries
     root: Digest
+    fullest: SignedCheckpoint
 
 
 class Watching:
@@ -128,6 +130,11 @@ class Watching:
         """Return the newest checkpoint of a vault that we acknowledged."""
         known = self._known.get(vault)
         return known.checkpoint if known else None
+
+    def fullest_checkpoint(self, vault: VaultId) -> SignedCheckpoint | None:
+        """Return that with the most bytes of the last ones that we acknowledged."""
+        known = self._known.get(vault)
+        return known.fullest if known else None
 
     def take_conflicts(self) -> list[Conflict]:
         """Return, once, the pairs of checkpoints that convict whoever signed them."""
@@ -313,8 +320,10 @@ class Watching:
 
     def _remember(self, given: AcknowledgementGiven) -> None:
         value = given.checkpoint.value
-        watched = Watched(given.checkpoint, given.entries, value.root)
-        self._known.pop(value.vault, None)
+        before = self._known.pop(value.vault, None)
+        epochs = self._me.params.window_reachable
+        most = fuller(before.fullest if before else None, given.checkpoint, epochs)
+        watched = Watched(given.checkpoint, given.entries, value.root, most)
         self._known[value.vault] = watched
 
     def _keep(
