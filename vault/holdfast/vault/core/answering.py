@@ -181,7 +181,8 @@ class Answering:
             return self._wake()
         self._tally.refuse(peer)
         self._outbox.settle(peer)
-        return [] if now < self._stand_ins_from() else self._submit(now)
+        later = self._stand_ins_from()
+        return [WakeAt(later)] if now < later else self._submit(now)
 
     def _begin(self, now: float) -> list[Effect]:
         beacon = self._me.ledger.beacon(self._epoch)
@@ -223,9 +224,7 @@ class Answering:
         seconds = max(min(call_seconds(self._me.params), self._deadline - now), 0.1)
         request = SubmitAnswer(self._answer)
         calls = [Call(peer, request, seconds) for peer in self._outbox.due(now)]
-        later = self._stand_ins_from()
-        wake = [WakeAt(later)] if now < later else []
-        return [*calls, *self._wake(), *wake]
+        return [*calls, *self._wake()]
 
     def _stand_ins_from(self) -> float:
         params = self._me.params

@@ -42,6 +42,7 @@ class CaseBook:
         self._me = me
         self._kept: dict[Digest, Kept] = {}
         self._settled = -1
+        self._listed: tuple[int, list[Kept]] | None = None
         for saved in restored.cases:
             match saved:
                 case CaseKept(case, period):
@@ -59,9 +60,11 @@ class CaseBook:
 
     def of_period(self, period: int) -> list[Kept]:
         """Return the cases to judge in a period: those of lying can wait for ever."""
-        return [
-            kept for kept in self._kept.values() if kept.period == period or kept.lying
-        ]
+        if self._listed is None or self._listed[0] != period:
+            known = self._kept.values()
+            found = [one for one in known if one.period == period or one.lying]
+            self._listed = period, found
+        return self._listed[1]
 
     def lying(self) -> list[Case]:
         """Return the cases of lying."""
@@ -126,6 +129,7 @@ class CaseBook:
         return CaseFile(extract, best.case, best.certificate, answer)
 
     def _put(self, kept: Kept) -> None:
+        self._listed = None
         digest, vault = kept.case.digest(), kept.case.vault
         same = [
             known

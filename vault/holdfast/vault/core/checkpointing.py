@@ -179,7 +179,8 @@ class Checkpointing:
         self._tally.refuse(peer)
         self._outbox.settle(peer)
         told = _log("a neighbour refused our checkpoint", peer, reason=reason)
-        return [told, *([] if now < self._stand_ins_from() else self._offer(now))]
+        later = self._stand_ins_from()
+        return [told, *([WakeAt(later)] if now < later else self._offer(now))]
 
     def offer_for(self, peer: VaultId) -> OfferCheckpoint:
         """Return the offer with what changed since this neighbour's base."""
@@ -251,9 +252,7 @@ class Checkpointing:
         calls = [
             Call(peer, self.offer_for(peer), seconds) for peer in self._outbox.due(now)
         ]
-        later = self._stand_ins_from()
-        wake = [WakeAt(later)] if now < later else []
-        return [*calls, *self._wake(), *wake]
+        return [*calls, *self._wake()]
 
     def _stand_ins_from(self) -> float:
         params = self._me.params
