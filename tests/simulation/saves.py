@@ -17,7 +17,7 @@ from holdfast.vault.core.saved import (
     TotalsSettled,
 )
 
-KEPT_EPOCHS = 48
+KEPT_EPOCHS = 32
 
 
 class Saves:

@@ -19,6 +19,7 @@ STAKE = 2 * GRAINS_PER_HOLD
 CALM = Climate()
 STORMY = Climate(loss=0.03, delay_seconds=(0.01, 1.5), doubling=0.05)
 FIRST_DEALS = 2
+CHUNKS = 8
 FIRST_TROUBLE = 6
 REST_EPOCHS = 20
 
@@ -138,10 +139,10 @@ def _masks(
 
 def _uploads(dice: random.Random, vaults: int, epochs: int) -> Iterator[Happening]:
     for _ in range(vaults // 3):
-        yield Happening(FIRST_DEALS + dice.random(), Act.UPLOAD, 0, 12)
+        yield Happening(FIRST_DEALS + dice.random(), Act.UPLOAD, 0, CHUNKS)
     for _ in range(vaults // 4):
         when = dice.uniform(FIRST_TROUBLE, epochs * 0.8)
-        yield Happening(when, Act.UPLOAD, dice.randrange(2), 12)
+        yield Happening(when, Act.UPLOAD, dice.randrange(2), CHUNKS)
 
 
 def _troubles(

@@ -33,7 +33,7 @@ from simulation.sim_vault import SimVault
 from simulation.weather import Climate, Weather
 
 GENESIS = 1_000_000
-FOLLOW_SECONDS = 1.0
+FOLLOW_SECONDS = 0.4
 WORK_SECONDS = (0.01, 0.1)
 WAKE_SECONDS = 1.0
 REPAIR_SECONDS = 1.0
