@@ -149,7 +149,7 @@ class Sender:
                     self._next = None
                     raise LostNonceError
                 case Step.SEND_AGAIN:
-                    await self._hand_over(pending.newest)
+                    await self._offer(pending.newest)
                     pending = pending.resent(now)
                 case Step.RAISE_FEES:
                     pending = await self._raise_fees(pending, now)
@@ -218,9 +218,16 @@ class Sender:
         fees: Fees = raised(old.fees, await self._node.fees())
         signed = sign(replace(old, fees=fees), self._key)
         self._outbox.add(pending.name, signed)
+        heard = await self._offer(signed)
+        return pending.again(signed, now) if heard else pending.resent(now)
+
+    async def _offer(self, signed: SignedTransaction) -> bool:
+        """Hand over one more attempt; tell whether the node did not refuse it.
+
+        A refusal says nothing of the attempts before, which may still get in.
+        """
         try:
             await self._hand_over(signed)
         except (GasMissingError, ChainRefusedError):
-            # The attempts before may still get in: nobody may take this for a no.
-            return pending.resent(now)
-        return pending.again(signed, now)
+            return False
+        return True
