@@ -99,9 +99,7 @@ class AsyncClient:
         ledger = await join(profile.network, sent=profile.home / TRANSACTIONS)
         try:
             account = ledger.open_account(AccountKey.from_secret(keys.account_secret))
-            seeds = [
-                Seed(seed.endpoint, seed.certificate) for seed in profile.network.seeds
-            ]
+            seeds = [Seed(s.endpoint, s.certificate) for s in profile.network.seeds]
             return await cls.over(ledger, account, seeds, keys, profile.home, limits)
         except BaseException:
             await ledger.close()
