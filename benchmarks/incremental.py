@@ -97,12 +97,14 @@ def change(top: Path, dice: random.Random) -> None:
     )
     for path in edited:
         with path.open("r+b") as file:
-            file.seek(dice.randrange(path.stat().st_size))
-            file.write(dice.randbytes(100))
+            for _ in range(places_in(path)):
+                file.seek(dice.randrange(path.stat().st_size))
+                file.write(dice.randbytes(100))
     for path in inserted:
-        data = path.read_bytes()
-        place = dice.randrange(len(data))
-        path.write_bytes(data[:place] + dice.randbytes(300) + data[place:])
+        for _ in range(places_in(path)):
+            data = path.read_bytes()
+            place = dice.randrange(len(data))
+            path.write_bytes(data[:place] + dice.randbytes(300) + data[place:])
     for path in renamed:
         path.rename(path.with_name("renamed " + path.name))
     for path in deleted:
@@ -111,6 +113,11 @@ def change(top: Path, dice: random.Random) -> None:
     if folders:
         chosen = dice.choice(folders)
         chosen.rename(chosen.with_name(chosen.name + " moved"))
+
+
+def places_in(path: Path) -> int:
+    """Return in how many places to change a file: one, and more in a large one."""
+    return 1 + path.stat().st_size // (4 * MIB)
 
 
 def write(path: Path, data: bytes) -> None:
