@@ -113,7 +113,7 @@ async def prune_story(top: Path, seed: int, rounds: int) -> int:
 def test_a_forget_and_prune_that_is_killed_loses_nothing_that_is_kept(
     tmp_path: Path,
 ) -> None:
-    assert asyncio.run(prune_story(tmp_path, seed=1, rounds=3)) >= 2
+    assert asyncio.run(prune_story(tmp_path, seed=1, rounds=2)) >= 1
 
 
 @pytest.mark.long
@@ -145,11 +145,9 @@ def test_a_killed_restore_goes_on_and_fetches_nothing_that_is_whole(
             assert code == 0, said
             assert [path.stat().st_ino for path in whole] == before
             assert listing(there) == listing(source)
-            other = served.machine(tmp_path / "other")
-            restore = ("restore", "latest", "--target", str(tmp_path / "elsewhere"))
-            (code, said), everything = await fetched_by(served, run(other, *restore))
-            assert code == 0, said
-        assert again < everything
+            async with client(served.market, tmp_path / "watcher") as one:
+                (everything,) = (await one.chunks_by_deal()).values()
+        assert again < everything.keys()
 
     asyncio.run(story())
 
