@@ -29,7 +29,11 @@ NEW_EPOCHS: Final = 4
 """So long after it joined, a vault is not blamed: it may have no checkpoint yet."""
 
 OVERDUE_MIN: Final = 2
-"""So many may be blamed, however few vaults we watch."""
+"""So many may be blamed, however few vaults we watch.
+
+It only keeps a vault that is cut off itself from blaming others. A split that leaves
+most of whom it watches in sight is the court's to see: by the two thirds certified.
+"""
 
 Key = tuple[VaultId, int]
 
