@@ -57,6 +57,20 @@ def test_an_unlocked_account_fills_the_purse_and_half_is_for_the_contracts(
     assert [ether(chain, key) for key in takers] == [ETHER // 2] * 3
 
 
+def test_what_was_paid_before_a_try_failed_is_not_paid_again(
+    chain: AnvilChain, tmp_path: Path
+) -> None:
+    payer = account_key(105)
+    chain.fund_account(payer.id)
+    node = OtherNode(chain.url, payer, ETHER // 2)
+    asyncio.run(prepare(tmp_path / "ledger", PLAN, node))
+    once, left = load_settings(tmp_path / "ledger"), ether(chain, payer)
+    assert left < ETHER // 2
+    asyncio.run(prepare(tmp_path / "ledger", PLAN, node))
+    assert load_settings(tmp_path / "ledger") == once
+    assert ether(chain, payer) == left
+
+
 def test_a_payer_without_ether_is_told_how_much_is_missing(
     chain: AnvilChain, tmp_path: Path
 ) -> None:

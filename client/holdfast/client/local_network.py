@@ -240,7 +240,7 @@ class LocalNetwork:
         self._tell(f"making a ledger with epochs of {plan.epoch_seconds} s")
         # Under its own name it is whole; a command that was killed leaves the other.
         half_made = self.layout.half_made_ledger
-        if half_made.exists():
+        if half_made.exists() and not plan.rpc:
             shutil.rmtree(half_made)
         if plan.rpc:
             await prepare(half_made, plan, node or OtherNode(plan.rpc))

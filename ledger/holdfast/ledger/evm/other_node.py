@@ -13,6 +13,7 @@ from typing import Final
 
 from holdfast.ledger.chain_errors import PayerMissingError
 from holdfast.ledger.core.account_key import AccountKey
+from holdfast.ledger.errors import LedgerFileError
 from holdfast.ledger.evm.funding import give, give_unlocked
 from holdfast.ledger.evm.local_chain import ChainSettings, load_settings, save_settings
 from holdfast.ledger.evm.node import Node
@@ -28,24 +29,42 @@ async def prepare_on(
     """Make the directory of a network whose purse has `wei`; half is for contracts.
 
     Of `wanted` the name, the epochs and the finality count. Without a payer one of the
-    node's own accounts pays. Raises PrecompilesMissingError, PayerMissingError,
+    node's own accounts pays. What was paid before an earlier try failed is not paid
+    again. Raises PrecompilesMissingError, PayerMissingError,
     EtherMissingError, LedgerUnreachableError, LedgerFileError.
     """
-    purse, deployer = secrets.token_bytes(32), secrets.token_bytes(32)
-    purse_key, deployer_key = map(AccountKey.from_secret, (purse, deployer))
+    settings = _begun(directory, rpc) or replace(
+        wanted, rpc=rpc, secret=secrets.token_hex(32), purse=secrets.token_hex(32)
+    )
+    purse, deployer = map(_key, (settings.purse, settings.secret))
     node = Node.at(rpc)
     try:
         await require_precompiles(node)
-        settings = replace(wanted, rpc=rpc, secret=deployer.hex(), purse=purse.hex())
         # Written down first: what a purse got must not be lost with its key.
         save_settings(directory, settings)
-        if payer is None:
-            await give_unlocked(node, purse_key.id, wei)
-        else:
-            await give(node, payer, [purse_key.id], wei)
-        await give(node, purse_key, [deployer_key.id], wei // 2)
+        kept = await node.ether(deployer.id)
+        if await node.ether(purse.id) + kept < wei // 2:
+            if payer is None:
+                await give_unlocked(node, purse.id, wei)
+            else:
+                await give(node, payer, [purse.id], wei)
+        if kept < wei // 4:
+            await give(node, purse, [deployer.id], wei // 2)
     finally:
         await node.close()
+
+
+def _begun(directory: Path, rpc: str) -> ChainSettings | None:
+    """Return what was begun here on this chain: its purse may have ether already."""
+    try:
+        found = load_settings(directory)
+    except LedgerFileError:
+        return None
+    return found if found.rpc == rpc else None
+
+
+def _key(secret: str) -> AccountKey:
+    return AccountKey.from_secret(bytes.fromhex(secret))
 
 
 async def give_from_purse(
@@ -61,7 +80,6 @@ async def give_from_purse(
         raise PayerMissingError(settings.url)
     node = Node.at(settings.url)
     try:
-        payer = AccountKey.from_secret(bytes.fromhex(settings.purse))
-        await give(node, payer, takers, wei)
+        await give(node, _key(settings.purse), takers, wei)
     finally:
         await node.close()
