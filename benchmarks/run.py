@@ -1,6 +1,7 @@
-"""All workloads on a fresh local network, beside restic on the same files.
+"""All workloads on a fresh local network, beside restic and Tahoe-LAFS where they are.
 
     python benchmarks/run.py [--size 1024] [--runs 5] [--only random,mixed,…]
+                             [--systems restic,tahoe-lafs]
                              [--out benchmarks/results] [--dir DIR]
 
 Prints a table; writes a JSON and a chart named after today. A first run of each
@@ -27,6 +28,7 @@ import cores  # noqa: E402
 import trees  # noqa: E402
 from figures import Samples, save, table  # noqa: E402
 from systems import Holdfast, Restic, Spent, System  # noqa: E402
+from tahoe_system import PROGRAM, Tahoe  # noqa: E402
 
 GIB: Final = 1 << 30
 MB: Final = 1_000_000
@@ -39,15 +41,17 @@ WORKLOADS: Final = (
 class Bench:
     """One run of the benchmarks: where, how large, how often."""
 
-    def __init__(self, top: Path, size: int, runs: int) -> None:
+    def __init__(self, top: Path, size: int, runs: int, systems: str) -> None:
         self._top = top
         self._size = size
         self._runs = runs
         self.samples = Samples()
         self.holdfast = Holdfast(top / "holdfast")
         self._systems: list[System] = [self.holdfast]
-        if shutil.which("restic"):
+        if Restic.name in systems and shutil.which("restic"):
             self._systems.append(Restic(top / "restic"))
+        if Tahoe.name in systems and PROGRAM.exists():
+            self._systems.append(Tahoe(top / "tahoe"))
         self._warm_up()
 
     def close(self) -> None:
@@ -155,6 +159,7 @@ class Bench:
         source = self._top / f"source {system.name} {run}"
         size = make(source, run)
         up = system.store(source)
+        unchanged = unchanged and system.name != Tahoe.name  # it stores all again
         again = system.store(source) if unchanged else None
         down = self._restored(system, source)
         shutil.rmtree(source)
@@ -197,6 +202,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024, help="MiB")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", default=",".join(WORKLOADS))
+    parser.add_argument("--systems", default="restic,tahoe-lafs")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--name", default=dt.datetime.now(dt.UTC).date().isoformat())
     parser.add_argument("--dir")
@@ -206,7 +212,7 @@ def main() -> None:
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(dir=given.dir, prefix="holdfast-bench-") as top:
-        bench = Bench(Path(top), given.size, given.runs)
+        bench = Bench(Path(top), given.size, given.runs, given.systems)
         try:
             for workload in wanted:
                 if workload == "idle":
