@@ -181,6 +181,17 @@ def test_a_void_epoch_is_passed_over_once_it_is_past(one: Member) -> None:
     assert one.court.convicts(case.vault)
 
 
+def test_a_court_whose_epochs_are_all_void_convicts_nobody(one: Member) -> None:
+    case = one.bring()
+    one.court.step(one.parties.at(FIRST, 0.1))
+    del one.parties.ledger._beacons[FIRST]
+    one.parties.ledger.absorb(LedgerNews(99, FIRST + 3))
+    assert one.court.in_session()
+    assert not one.court.is_heard(case.vault)
+    assert not one.court.convicts(case.vault)
+    assert one.verdicts() == ()
+
+
 def test_nobody_is_ejected_while_too_few_vaults_are_certified(one: Member) -> None:
     case = one.bring()
     one.hear()
