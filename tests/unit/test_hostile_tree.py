@@ -55,7 +55,7 @@ ANY = 0xFFFFFFFF
 def access_list(rights: int) -> bytes:
     """An access list that gives user 12345 these rights, as the kernel stores it."""
     entries = [
-        (USER_OBJECT, 6, ANY),
+        (USER_OBJECT, 7, ANY),
         (USER, rights, 12345),
         (GROUP_OBJECT, 4, ANY),
         (MASK, 7, ANY),
