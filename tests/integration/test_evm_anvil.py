@@ -268,6 +268,40 @@ def test_many_operations_at_once_get_a_number_each(network: NetworkFile) -> None
     asyncio.run(run())
 
 
+def test_a_transfer_whose_program_was_ended_is_made_once_by_the_next(
+    anvil: AnvilChain, network: NetworkFile, tmp_path: Path
+) -> None:
+    logs = tmp_path / "chain.db"
+
+    async def run() -> None:
+        async with joined(network, path=logs) as ledger:
+            alice = ledger.open_account(ALICE)
+            await alice.submit(Faucet())
+            anvil.ask("evm_setAutomine", False)
+            first = asyncio.create_task(alice.submit(Transfer(BOB.id, HOLD)))
+            for _ in range(PATIENCE):
+                if anvil.ask("txpool_content")["pending"]:
+                    break
+                await asyncio.sleep(0.01)
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+        anvil.ask("evm_mine")
+        anvil.ask("evm_setAutomine", True)
+        async with joined(network, path=logs) as ledger:
+            alice = ledger.open_account(ALICE)
+            await alice.submit(Transfer(BOB.id, HOLD))
+            assert (await ledger.account(BOB.id)).balance == HOLD
+            # Whoever wants to pay twice, and was told of the first, does.
+            await alice.submit(Transfer(BOB.id, HOLD))
+            assert (await ledger.account(BOB.id)).balance == 2 * HOLD
+
+    try:
+        asyncio.run(run())
+    finally:
+        anvil.ask("evm_setAutomine", True)
+
+
 def test_an_account_without_ether_is_told_so(network: NetworkFile) -> None:
     poor = account_key(103)
 
