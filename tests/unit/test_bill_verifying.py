@@ -15,13 +15,21 @@ from holdfast.client.core.billing import SETTLED_PERIOD, BillError, SettledPerio
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.main import holdfast
 from holdfast.ledger.core.case_files import ledger_of
+from holdfast.ledger.core.chain import Genesis
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
 from holdfast.protocol import bls
 from holdfast.protocol.cases import EXTRACT, Extract
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import development_params
-from holdfast.protocol.settlement import Certificate, signers_bitmap
+from holdfast.protocol.settlement import (
+    DEAL_LEAF,
+    Certificate,
+    Totals,
+    prove_total,
+    signers_bitmap,
+)
 from holdfast.protocol.units import AccountId, Digest
+from ledger_stage import HOURLY, Stage, memory_stage, node_keys, opened
 from settled_stage import certificate_of, deal_named, proof_of
 
 PARAMS = development_params("bills", 0)
@@ -196,3 +204,40 @@ def test_the_evidence_is_kept_once_and_is_enough(archive: BillArchive) -> None:
     assert kept is not None
     assert judge_bill(settled(3), kept).holds
     assert EXTRACT.decode(EXTRACT.encode(kept)) == kept
+
+
+# A ledger's own settlement.
+
+
+def test_what_a_ledger_accepted_is_verified_from_what_was_kept_of_it(
+    tmp_path: Path,
+) -> None:
+    async def story(stage: Stage) -> None:
+        owner = await stage.fed(1)
+        numbers = [11, 12, 13, 14]
+        await stage.vaults(numbers)
+        await stage.advance(3)
+        opening = await stage.opening(owner, numbers=numbers[:2])
+        await stage.act(owner, opening)
+        deal = opened(owner, opening)
+        totals = Totals({node_keys(11).vault_id: 7}, {deal: 7})
+        certificate = await stage.settle(owner, totals, numbers)
+        proof = prove_total(totals, DEAL_LEAF, deal)
+        assert proof is not None
+        first = drawing_epoch(stage.params, certificate.statement.period)
+        beacons = {b.epoch: b.value for b in await stage.ledger.beacons(first)}
+        rows = (await stage.ledger.registry(0)).vaults
+        epoch = (await stage.ledger.tip()).epoch
+        extract = extract_of(stage.params, epoch, rows, beacons)
+        read_back = EXTRACT.decode(EXTRACT.encode(extract))
+        verdict = judge_bill(SettledPeriod(certificate, (proof,)), read_back)
+        assert verdict.faults == ()
+        assert verdict.signers == await stage.ledger.committee(
+            certificate.statement.period + 1
+        )
+
+    async def play() -> None:
+        async with memory_stage(Genesis(HOURLY), tmp_path) as stage:
+            await story(stage)
+
+    asyncio.run(play())
