@@ -1,12 +1,13 @@
 """What a second backup uploads, and what restic adds for the same change.
 
-    python benchmarks/incremental.py [--scale 1.0] [--seed 1] [--json]
+    python benchmarks/incremental.py [--scale 1.0] [--seed 1] [--runs 3] [--json]
 
-Makes trees of files, backs each up with Holdfast and with restic, changes it (1 % of
-the files edited, bytes inserted, renames, deletions), and backs it up again. Counted
-are the bytes of the sealed chunks that the second run hands over for upload, before
-erasure coding, and the growth of restic's repository. No network is needed: what a
-backup hands over does not depend on who holds it. Skips restic where it is missing.
+Makes trees of files, `--runs` of each kind, backs each up with Holdfast and restic,
+changes it (1 % of the files edited, bytes inserted, renames, deletions), and backs it
+up again. Counted, and summed over the runs, are the bytes of the sealed chunks that the
+second run hands over for upload, before erasure coding, and the growth of restic's
+repository. No network is needed: what a backup hands over does not depend on who holds
+it. Skips restic where it is missing.
 """
 
 import argparse
@@ -18,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,6 @@ from memory_chunks import MemoryChunks
 KIB, MIB = 1 << 10, 1 << 20
 EDITED_SHARE = 0.01
 RESTIC = shutil.which("restic")
-
-
-@dataclass(frozen=True)
-class Added:
-    """Bytes: what the first backup stored, and what the second one added."""
-
-    first: int
-    second: int
 
 
 def texts(dice: random.Random) -> Callable[[int], bytes]:
@@ -183,15 +175,30 @@ def measure(name: str, seed: int, scale: float) -> dict[str, Any]:
     }
 
 
+def added(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sums of several runs: single ones depend on where a change falls."""
+    total = {"tree": runs[0]["tree"], "runs": len(runs)}
+    for who in runs[0].keys() - {"tree"}:
+        parts = ("first", "second")
+        total[who] = {part: sum(run[who][part] for run in runs) for part in parts}
+    return total
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--tree", choices=[*TREES], action="append")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     if not RESTIC:
         print("restic is not installed here: `apt-get install restic` to compare")
-    results = [measure(name, asked.seed, asked.scale) for name in TREES]
+    seeds = range(asked.seed, asked.seed + asked.runs)
+    results = [
+        added([measure(name, seed, asked.scale) for seed in seeds])
+        for name in asked.tree or TREES
+    ]
     if asked.json:
         print(json.dumps(results))
         return
