@@ -152,6 +152,8 @@ def test_totals_never_shrink(stage: Stage) -> None:
     stage.refuse_settlement(less, "totals shrink")
     mixed = replace(less, spent_total=4_000)
     stage.refuse_settlement(mixed, "totals shrink")
+    unspent = replace(less, earned_total=4_000, spent_total=3_999)
+    stage.refuse_settlement(unspent, "totals shrink")
 
 
 def test_nobody_is_paid_more_than_was_spent_and_slashed(stage: Stage) -> None:
