@@ -10,64 +10,33 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
-from holdfast.ledger.core.operations import Claim, Operation, Settle
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
-from holdfast.protocol import bls, placement
 from holdfast.protocol.answer import Answer
-from holdfast.protocol.checkpoint import Entries
-from holdfast.protocol.deal import Deal
 from holdfast.protocol.judgement import Question, fault_of, seal
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import NetworkParams, beacon
 from holdfast.protocol.record import VAULT_RECORD, VaultRecord
-from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.signing import Signed
-from holdfast.protocol.units import AccountId, DealId, VaultId
+from holdfast.protocol.units import AccountId, VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core import events as ev
-from holdfast.vault.core.declared import Stood
 from holdfast.vault.core.fault_messages import AuditOf
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.node import Node
 from holdfast.vault.core.saved import (
-    AcknowledgementGiven,
-    AuditEnded,
-    CaseAnswered,
-    CaseKept,
-    CaseUpheld,
-    CertificateCollected,
-    CertificateKept,
-    CheckpointSigned,
-    CheckpointStands,
-    ClaimKept,
-    MissGiven,
-    MissKept,
-    Outcome,
     Restored,
     Saved,
-    TotalsSettled,
-    VoteGiven,
 )
 from simulation.fake_data import FakeDeal, FakeHeld
+from simulation.world_ledger import GENESIS, SimLedger, sim_params
+from simulation.world_vault import SimVault, restored_from
 
-GENESIS = 1_000_000
+__all__ = ["GENESIS", "SimLedger", "SimVault", "Weather", "World", "sim_params"]
+
 EPOCHS_MAX = 400
-
-
-def sim_params(**changes: int) -> NetworkParams:
-    values: dict[str, int] = {
-        "epoch_seconds": 60,
-        "period_epochs": 4,
-        "group_size": 8,
-        "leaves_per_audit": 8,
-        "faucet_grains": 1,
-        "rebuild_price": 1,
-    }
-    values.update(changes)
-    return NetworkParams("simulation", 31337, GENESIS, **values)
 
 
 @dataclass
@@ -77,105 +46,6 @@ class Weather:
     loss: float = 0.0
     delay_seconds: tuple[float, float] = (0.01, 0.2)
     doubling: float = 0.0
-
-
-@dataclass
-class SimLedger:
-    """The ledger: what vaults read of it, and settlements."""
-
-    params: NetworkParams
-    rows: dict[VaultId, RegisteredVault] = field(default_factory=dict)
-    beacons: dict[int, Beacon] = field(default_factory=dict)
-    deals: dict[DealId, Deal] = field(default_factory=dict)
-    settlements: list[Certificate] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    claimed: Counter[VaultId] = field(default_factory=Counter)
-    epoch: int = -1
-    down: bool = False
-
-    def news(self) -> LedgerNews:
-        return LedgerNews(
-            0,
-            self.epoch,
-            tuple(self.beacons.values()),
-            tuple(self.rows.values()),
-            tuple(self.deals.values()),
-            self.settlements[-1] if self.settlements else None,
-        )
-
-    def submit(self, operation: Operation) -> str | None:
-        if self.down:
-            return "nobody answers"
-        match operation:
-            case Settle(certificate):
-                fault = self._fault_of(certificate)
-                if fault is None:
-                    self.settlements.append(certificate)
-                else:
-                    self.refused.append(fault)
-                return fault
-            case Claim(proof):
-                vault = VaultId(proof.total.id)
-                self.claimed[vault] = proof.total.grains
-                return None
-            case _:
-                return "unknown operation"
-
-    def committee(self, period: int) -> tuple[VaultId, ...]:
-        state = LedgerState(self.params)
-        state.absorb(self.news())
-        return state.committee(period)
-
-    def _fault_of(self, certificate: Certificate) -> str | None:
-        statement = certificate.statement
-        current = self.params.period_of(self.epoch)
-        newest = self.settlements[-1].statement if self.settlements else None
-        if statement.period != current - 1:
-            return "wrong period"
-        if newest and newest.period >= statement.period:
-            return "settled already"
-        members = self.committee(current)
-        ranks = certificate.ranks()
-        if len(ranks) < placement.majority(len(members)):
-            return "no majority"
-        keys = [self.rows[members[rank]].bls_key for rank in ranks]
-        if not bls.aggregate_verify_same(
-            keys, statement.digest(), certificate.signature
-        ):
-            return "wrong signature"
-        if newest and statement.earned_total < newest.earned_total:
-            return "totals shrink"
-        if statement.earned_total != statement.spent_total:
-            return "totals differ"
-        return None
-
-
-@dataclass
-class SimVault:
-    """One vault: its node, what it holds, and what it saved."""
-
-    keys: NodeKeys
-    me: Myself
-    held: FakeHeld
-    node: Node
-    alive: bool = True
-    hears_ledger: bool = True
-    saved: list[Saved] = field(default_factory=list)
-    wakes: set[float] = field(default_factory=set)
-    logs: list[fx.Log] = field(default_factory=list)
-    kept: dict[tuple[VaultId, int], Signed[Answer]] = field(default_factory=dict)
-
-    @property
-    def id(self) -> VaultId:
-        return self.keys.vault_id
-
-    @property
-    def audits(self) -> dict[int, AuditEnded]:
-        return {s.epoch: s for s in self.saved if isinstance(s, AuditEnded)}
-
-    def certified(self) -> set[int]:
-        ended = self.audits.values()
-        return {a.epoch for a in ended if a.outcome is Outcome.CERTIFIED}
 
 
 class World:
@@ -464,39 +334,3 @@ class World:
         for _ in range(copies):
             delay = self.random.uniform(*self.weather.delay_seconds)
             self.at(self.now + delay, arrive)
-
-
-def restored_from(saved: list[Saved], vault: VaultId) -> Restored:
-    """Return what a journal would give back."""
-    signed = [s for s in saved if isinstance(s, CheckpointSigned)]
-    declared = {s.checkpoint.value.epoch: s.declared for s in signed}
-    stands = [s.standing for s in saved if isinstance(s, CheckpointStands)]
-    stood = tuple(
-        Stood(s, declared[s.checkpoint.value.epoch])
-        for s in stands
-        if s.checkpoint.value.epoch in declared
-    )
-    newest = {
-        s.checkpoint.value.vault: s
-        for s in saved
-        if isinstance(s, AcknowledgementGiven)
-    }
-    kept = [s.certificate for s in saved if isinstance(s, CertificateKept)]
-    entries: dict[bytes, Entries] = {d.root: d.entries for d in declared.values()}
-    return Restored(
-        signed=signed[-1] if signed else None,
-        stood=stood[-3:],
-        acknowledged=tuple(newest.values()),
-        votes=tuple(s for s in saved if isinstance(s, VoteGiven)),
-        audits=tuple(s for s in saved if isinstance(s, AuditEnded)),
-        certificates=tuple(c for c in kept if c.checkpoint.value.vault == vault),
-        entries=entries,  # type: ignore[arg-type]
-        collected=tuple(s for s in saved if isinstance(s, CertificateCollected)),
-        settled=tuple(s for s in saved if isinstance(s, TotalsSettled))[-2:],
-        misses_given=tuple(s for s in saved if isinstance(s, MissGiven)),
-        misses=tuple(s for s in saved if isinstance(s, MissKept)),
-        cases=tuple(
-            s for s in saved if isinstance(s, CaseKept | CaseUpheld | CaseAnswered)
-        ),
-        claims=tuple(s.takeover for s in saved if isinstance(s, ClaimKept)),
-    )
