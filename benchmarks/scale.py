@@ -9,51 +9,35 @@ and a Monte-Carlo run of the same rules beside it.
 
 import argparse
 import math
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from holdfast.protocol.answer import ANSWER, Answer, EntryProof, LeafProof
-from holdfast.protocol.checkpoint import (
-    ENTRY,
-    STORAGE_CERTIFICATE,
-    Checkpoint,
-    Entry,
-    Signature,
-    StandingCheckpoint,
-    StorageCertificate,
+from scale_durability import Repair, loss_a_year, loss_by_chance
+from scale_messages import (
+    answer_bytes,
+    certificate_bytes,
+    depth,
+    entry_bytes,
+    miss_bytes,
 )
-from holdfast.protocol.chunk import ChunkHeader, ShardProof
-from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate, Witness
-from holdfast.protocol.manifest import Head
-from holdfast.protocol.network import NetworkParams
+from scale_network import (
+    DEALS_A_VAULT,
+    HOURS_A_MONTH,
+    PARAMS,
+    SIZES,
+    TB,
+    TOLD,
+    VAULT_BYTES,
+    K,
+    N,
+)
+
 from holdfast.protocol.settlement import EJECTIONS_MAX, Totals
-from holdfast.protocol.signing import Signed
-from holdfast.protocol.sums import SumNode
 from holdfast.protocol.units import (
-    DEAL_BYTES_MAX,
-    LEAF_BYTES,
-    MIB,
-    ChunkId,
     DealId,
-    Digest,
     VaultId,
 )
-
-TB: Final = 10**12
-VAULT_BYTES: Final = 10 * TB
-HOURS_A_MONTH: Final = 730.5
-HOURS_A_YEAR: Final = 12 * HOURS_A_MONTH
-SIZES: Final = (1_000, 10_000, 100_000)
-PARAMS: Final = NetworkParams("scale", 1, 0)
-K, N = PARAMS.policy_k, PARAMS.policy_n
-DEALS_A_VAULT: Final = math.ceil(VAULT_BYTES / DEAL_BYTES_MAX)
-TOLD: Final = 4
-CHUNKS_A_DEAL: Final = DEAL_BYTES_MAX // (8 * MIB // K)
 
 # The share of vaults that leave for good in a month: what operators paid to stay may
 # do; the assumption of Storj's whitepaper v3, §3.4 (2018); and, as if nobody ever came
@@ -64,151 +48,6 @@ CHURN: Final = {
     "50 % a month": 0.50,
 }
 IPFS_SESSION_HOURS: Final = 8 / -math.log(1 - 0.876)
-
-HASH: Final = bytes(32)
-SIGNATURE: Final = bytes(64)
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """How long a lost place stays empty, in hours.
-
-    A vault that is away misses 24 epochs, waits for the next period's committee and
-    its settlement, then is rebuilt; `urgent` is the early start at k + 1 live holders.
-    """
-
-    rebuild_hours: float
-
-    @property
-    def usual(self) -> float:
-        """The mean from a loss to the place taken over and recorded."""
-        verdict = PARAMS.missed_unreachable + PARAMS.period_epochs / 2 + 3
-        return verdict + self.rebuild_hours
-
-    @property
-    def urgent(self) -> float:
-        """The mean until the shards exist again when only k + 1 holders live."""
-        return 2 + self.rebuild_hours
-
-
-def loss_a_year(monthly: float, repair: Repair, k: int = K, n: int = N) -> float:
-    """Return the probability that a deal loses data within a year.
-
-    States 0 … n−k count lost holders, n−k+1 is the loss. Each live holder leaves at
-    a constant rate; each lost place is filled after an exponential time.
-    """
-    rate = -math.log(1 - monthly) / HOURS_A_MONTH
-    states = n - k + 1
-    flow = np.zeros((states + 1, states + 1))
-    for lost in range(states):
-        flow[lost, lost + 1] = (n - lost) * rate
-        if lost:
-            # What is urgent begins at once for all, and so also ends about together.
-            urgent = n - lost <= k + 1
-            flow[lost, lost - 1] = 1 / repair.urgent if urgent else lost / repair.usual
-        flow[lost, lost] = -flow[lost].sum()
-    return float(_exponential(flow * HOURS_A_YEAR)[0, states])
-
-
-def _exponential(matrix: np.ndarray) -> np.ndarray:
-    """Return e to a matrix: a series of a small part of it, squared up again.
-
-    Rates of very different size make squaring lose digits, so it is done with
-    nonnegative numbers only (uniformization): nothing is ever subtracted.
-    """
-    fastest = float(-matrix.diagonal().min())
-    halvings = max(0, math.ceil(math.log2(fastest)) + 8)
-    step = matrix / 2**halvings
-    size = fastest / 2**halvings
-    stochastic = np.eye(len(matrix)) + step / size
-    term = np.eye(len(matrix)) * math.exp(-size)
-    total = term.copy()
-    for power in range(1, 30):
-        term = term @ stochastic * (size / power)
-        total += term
-    for _ in range(halvings):
-        total = total @ total
-    return total
-
-
-def loss_by_chance(
-    monthly: float, repair: Repair, deals: int, years: int, seed: int
-) -> float:
-    """Return the same by rolling dice, deal after deal, with fixed repair times."""
-    dice = random.Random(seed)
-    rate = -math.log(1 - monthly) / HOURS_A_MONTH
-    losses = sum(_loses(dice, rate, repair, years * HOURS_A_YEAR) for _ in range(deals))
-    return losses / (deals * years)
-
-
-def _loses(dice: random.Random, rate: float, repair: Repair, hours: float) -> bool:
-    now, filled = 0.0, list[float]()
-    while True:
-        now += dice.expovariate((N - len(filled)) * rate)
-        filled = [at for at in filled if at > now]
-        if now > hours:
-            return False
-        filled.append(now + repair.usual)
-        if N - len(filled) <= K + 1:
-            filled = [min(at, now + repair.urgent) for at in filled]
-        if len(filled) > N - K:
-            return True
-
-
-def answer_bytes() -> int:
-    """Return the size of one answer of a full vault: 256 leaves in 256 places."""
-    leaves = PARAMS.leaves_per_audit
-    nodes = (SumNode(HASH, 1),)
-    shard = 8 * MIB // K
-    header = ChunkHeader(K, N, 8 * MIB)
-    entry = Entry(DealId(HASH), 0, Digest(HASH), 1, Digest(HASH), 1, 1)
-    signatures = (Signature(VaultId(HASH), SIGNATURE),) * 5
-    checkpoint = Signed(Checkpoint(VaultId(HASH), 1, Digest(HASH), 1, 1), SIGNATURE)
-    head = Head(DealId(HASH), 1, Digest(HASH), Digest(HASH), 1, 1, bytes(256))
-    proofs = min(leaves, DEALS_A_VAULT)
-    value = Answer(
-        1,
-        StandingCheckpoint(checkpoint, signatures),
-        (EntryProof(entry, 0, nodes * _depth(DEALS_A_VAULT), Signed(head, SIGNATURE)),)
-        * proofs,
-        (
-            LeafProof(
-                0,
-                0,
-                ChunkId(HASH),
-                nodes * _depth(CHUNKS_A_DEAL),
-                ShardProof(header, 0, (HASH,) * _depth(N)),
-                (HASH,) * _depth(shard // LEAF_BYTES),
-                bytes(LEAF_BYTES),
-            ),
-        )
-        * leaves,
-    )
-    return len(ANSWER.encode(Signed(value, SIGNATURE)))
-
-
-def certificate_bytes() -> int:
-    """Return the size of a storage certificate with a bare majority's votes."""
-    checkpoint = Signed(Checkpoint(VaultId(HASH), 1, Digest(HASH), 1, 1), SIGNATURE)
-    votes = (Signature(VaultId(HASH), SIGNATURE),) * 5
-    one = StorageCertificate(1, checkpoint, Digest(HASH), votes)
-    return len(STORAGE_CERTIFICATE.encode(one))
-
-
-def miss_bytes() -> int:
-    """Return the size of a miss certificate."""
-    witnesses = (Witness(VaultId(HASH), 0, SIGNATURE),) * 5
-    return len(MISS_CERTIFICATE.encode(MissCertificate(VaultId(HASH), 1, witnesses)))
-
-
-def entry_bytes() -> int:
-    """Return the size of one checkpoint entry with nothing missing."""
-    entry = Entry(DealId(HASH), 0, Digest(HASH), 1, Digest(HASH), 1, 1)
-    return len(ENTRY.encode(entry))
-
-
-def _depth(count: int) -> int:
-    return max(math.ceil(math.log2(count)), 0)
 
 
 def deals_of(vaults: int) -> int:
@@ -345,7 +184,7 @@ def settlement(measure: bool) -> None:
                 _size(certificates),
                 _size(entries),
                 _size(leaves * (43 + 2 * 32)),
-                _depth(leaves),
+                depth(leaves),
                 took,
             )
         )
