@@ -52,7 +52,7 @@ class BeaconKeeper:
         self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         """Record every epoch's beacon for ever, surviving outages of the node."""
-        seconds = min(POLL_SECONDS, self._params.epoch_seconds / 10)
+        seconds = min(POLL_SECONDS, self._params.epoch_seconds / 40)
         while True:
             try:
                 await self.record()
