@@ -57,6 +57,7 @@ class Promises:
         self._leaving: set[VaultId] = set()
         self._rotten: set[tuple[VaultId, ChunkId]] = set()
         self._lost: set[ChunkId] = set()
+        self._overrun: set[ChunkId] = set()
         self._below: dict[DealId, int] = {}
         self._rebuilt: set[tuple[DealId, int, VaultId, VaultId]] = set()
         universe.watch = self._watch
@@ -119,10 +120,11 @@ class Promises:
             self.figures.below_n_epochs += 1
 
     def _look_at_chunk(self, deal: Deal, chunk: ChunkId) -> bool:
-        whole = faulty = 0
+        whole = faulty = bad = 0
         for index, holder in enumerate(deal.holders):
             vault = self.universe.by_id[holder.vault]
             excused = self._is_faulty(vault, chunk)
+            bad += excused
             if not vault.gone and vault.holder.has(deal.id, chunk, index):
                 whole += 1
                 self._rotten.discard((vault.id, chunk))
@@ -133,10 +135,13 @@ class Promises:
                     name = chunk.hex()[:16]
                     text = f"vault {vault.number} lost its shard of chunk {name}"
                     self.broken.append(f"{text} although nothing damaged it")
+        if bad > deal.n - deal.k:
+            # Once too many are dead or hostile, their replacements cannot help it.
+            self._overrun.add(chunk)
         if whole < deal.k:
             self._lost.add(chunk)
             self.figures.lost += 1
-            if faulty <= deal.n - deal.k:
+            if faulty <= deal.n - deal.k and chunk not in self._overrun:
                 name = chunk.hex()[:16]
                 self.broken.append(
                     f"chunk {name} is lost: {whole} of {deal.k} shards are whole, "

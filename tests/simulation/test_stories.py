@@ -38,3 +38,10 @@ def test_a_small_story_keeps_every_promise(seed: int) -> None:
     line = play(seed, 8, 12)
     assert line["broken"] == []
     assert line["acknowledged"] > 0
+
+
+def test_what_too_many_hostile_holders_took_along_is_excused() -> None:
+    """Three of four were hostile at once; honest vaults in their place had nothing."""
+    line = play(2, 20, 22)
+    assert line["broken"] == []
+    assert line["lost"] == line["excused"] > 0
