@@ -39,12 +39,19 @@ from holdfast.protocol.units import GIB
 
 VAULTS_DEFAULT: Final = 12
 EPOCH_SECONDS_DEFAULT: Final = 5
+EPOCH_SECONDS_ON_CHAIN: Final = 12
+"""Neighbours blame nobody where a beacon comes after the first quarter of an epoch."""
 QUOTA_BYTES_DEFAULT: Final = 10 * GIB
 _SEEDS: Final = 3
 _AT_ONCE: Final = 4
 _NUMBER_DIGITS_MAX: Final = 3
 
 Tell = Callable[[str], None]
+
+
+def default_epoch_seconds(ledger: str) -> int:
+    """Return how long epochs are where nobody says, by the kind of the ledger."""
+    return EPOCH_SECONDS_ON_CHAIN if ledger == EVM else EPOCH_SECONDS_DEFAULT
 
 
 def silent(_line: str) -> None:
@@ -118,10 +125,11 @@ class LocalNetwork:
         it, by default at once on a chain of its own, elsewhere when the chain says so.
         """
         with self._locked():
+            kind = EVM if node else ledger or SQLITE
             new = LocalPlan(
-                epoch_seconds or EPOCH_SECONDS_DEFAULT,
+                epoch_seconds or default_epoch_seconds(kind),
                 quota_bytes or QUOTA_BYTES_DEFAULT,
-                ledger=EVM if node else ledger or SQLITE,
+                ledger=kind,
                 finality_blocks=finality_blocks,
             )
             if node is not None:

@@ -36,7 +36,8 @@ def command() -> None:
 @click.option(
     "--epoch-seconds",
     type=click.IntRange(1, 86400),
-    help="Length of an epoch, fixed when the network is made.  [default: 5]",
+    help="Length of an epoch, fixed when the network is made.  [default: 5; on a chain "
+    "12]",
 )
 @click.option(
     "--quota", help="What each vault offers, such as 10GiB.  [default: 10GiB]"
@@ -171,7 +172,11 @@ def down(invocation: Invocation, *, delete: bool, directory: Path | None) -> Non
 
 @command.command("drill")
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
-@click.option("--epoch-seconds", type=click.IntRange(2, 3600), default=5)
+@click.option(
+    "--epoch-seconds",
+    type=click.IntRange(2, 3600),
+    help="Length of an epoch.  [default: 5; on a chain 12]",
+)
 @click.option(
     "--ledger",
     type=click.Choice(["sqlite", "evm"]),
@@ -184,7 +189,7 @@ def drill(
     invocation: Invocation,
     *,
     path: Path | None,
-    epoch_seconds: int,
+    epoch_seconds: int | None,
     ledger: str,
     keep: bool,
 ) -> int:
@@ -199,12 +204,14 @@ def drill(
     from holdfast.client.demo.frozen_copy import default_source  # noqa: PLC0415
     from holdfast.client.demo.page import Page  # noqa: PLC0415
     from holdfast.client.drill.story import tell  # noqa: PLC0415
+    from holdfast.client.local_network import default_epoch_seconds  # noqa: PLC0415
     from holdfast.client.staged_story import run_story  # noqa: PLC0415
 
     source = (path or default_source()).absolute()
 
     async def story(directory: Path, page: Page) -> None:
-        await tell(source, directory, page, epoch_seconds, ledger)
+        seconds = epoch_seconds or default_epoch_seconds(ledger)
+        await tell(source, directory, page, seconds, ledger)
 
     return run_story(invocation.output, "holdfast-drill-", story, keep=keep)
 
