@@ -1,5 +1,6 @@
 """What `holdfast network status` says of a ledger on a chain."""
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,9 @@ def test_a_chain_shows_its_last_block_and_the_finality_lag(
 ) -> None:
     said = shown(ANSWERING, (vault(1, None),), capsys)
     assert f"Ledger {URL} (pid 7): epoch 9 of 5 s, newest settled period: 1" in said
-    assert "Chain: block 124, final up to 120, which is 4" in said
+    found = re.search(r"Chain: block 124, final up to 120, which is (\d+) s old", said)
+    assert found is not None
+    assert int(found[1]) >= 40
 
 
 def test_a_chain_that_does_not_answer_is_said_to_be_lost_since_the_first_missed_it(
@@ -55,7 +58,9 @@ def test_a_chain_that_does_not_answer_is_said_to_be_lost_since_the_first_missed_
 ) -> None:
     vaults = (vault(1, NOW - 50), vault(2, NOW - 130), vault(3, None))
     said = shown(SILENT, vaults, capsys)
-    assert f"The ledger {URL} does not answer. Vaults miss it since 2 min" in said
+    found = re.search(r"does not answer\. Vaults miss it since (\d+) min", said)
+    assert found is not None
+    assert int(found[1]) >= 2
     assert "they go on without" in said
 
 
