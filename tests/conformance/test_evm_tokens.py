@@ -136,7 +136,8 @@ def played(machine: type[TokensOnBoth], examples: int, steps: int) -> Any:
     return case
 
 
-TestTokensOnBoth = played(TokensOnBoth, 1, 6)
+if ANVIL is None:
+    TestTokensOnBoth = played(TokensOnBoth, 1, 6)
 TestTokensOnBothForLong = pytest.mark.long(played(TokensOnBoth, 3, 25))
 if ANVIL is not None:
     TestTokensOnAnvil = played(TokensOnAnvil, 1, 15)

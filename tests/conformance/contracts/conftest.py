@@ -21,6 +21,13 @@ ATTACKS = {
     "test_contracts_payouts.py",
     "test_contracts_reentrancy.py",
 }
+# Ed25519 in single steps: each of these registers vaults, with their consent.
+SLOW = (
+    "test_a_seat_costs_the_least_stake[",
+    "test_a_stake_must_be_paid[",
+    "test_a_vault_that_came_this_period_is_not_yet_in_the_draw[",
+    "test_nobody_registers_a_vault_that_did_not_consent[",
+)
 ANVIL: str | None = None
 
 if EVM:
@@ -39,7 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave to the long run what another chain shows as well, and sooner."""
     for item in items:
         slow = f"[{PY_EVM}" in item.name and item.path.parent.name == "contracts"
-        if ANVIL is not None and slow and item.path.name not in ATTACKS:
+        often = item.path.name in ATTACKS and not item.name.startswith(SLOW)
+        if ANVIL is not None and slow and not often:
             item.add_marker(pytest.mark.long)
 
 
