@@ -119,7 +119,9 @@ def made() -> dict[str, bytes]:
         "salt_key": KEYS.salt,
         "salt": salt_of(KEYS.salt, PLAINTEXT),
         "blob_id": blob_id(KEYS.dedup, PLAINTEXT),
-        "sealed_xchacha": seal(KEYS.seal, SALT, PLAINTEXT, Cipher.XCHACHA20_POLY1305),
+        "sealed_xchacha": bytes(
+            seal(KEYS.seal, SALT, PLAINTEXT, Cipher.XCHACHA20_POLY1305)
+        ),
         "memo": seal_memo(KEYS.memo, SALT[:24], REFERENCE),
         "blob_list": BLOB_LIST.encode(LIST),
         "segment": next(encode_segments([RECORD])),
