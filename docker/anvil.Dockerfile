@@ -3,7 +3,11 @@
 # BASE is any Debian with npm.
 ARG BASE=docker.io/library/node:20-slim
 FROM ${BASE}
-RUN npm install --global --no-audit --no-fund @foundry-rs/anvil@1.7.1 \
+# The package of this kind of machine holds the program; not every npm finds it by itself.
+RUN npm install --prefix /opt/anvil --no-audit --no-fund \
+      "@foundry-rs/anvil-linux-$(dpkg --print-architecture)@1.7.1" \
+ && ln -s /opt/anvil/node_modules/@foundry-rs/anvil-linux-*/bin/anvil /usr/local/bin/anvil \
+ && anvil --version \
  && useradd --uid 10002 --create-home --home-dir /data anvil
 COPY anvil.sh /usr/local/bin/
 USER anvil

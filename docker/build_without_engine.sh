@@ -29,21 +29,31 @@ if [ -n "${CA_BUNDLE:-}" ]; then
   trust=(--volume "$CA_BUNDLE:$bundle:ro" --env "PIP_CERT=$bundle" --env "NODE_EXTRA_CA_CERTS=$bundle")
 fi
 
-make_base() {  # IMAGE PACKAGES: a minimal Debian with these
-  local folder=$directory/${1##*/} container
-  if buildah "${store[@]}" inspect --type image "$1" >/dev/null 2>&1; then
-    return
-  fi
+has() {
+  buildah "${store[@]}" inspect --type image "$1" >/dev/null 2>&1
+}
+
+make_base() {  # a minimal Debian with Python
+  local folder=$directory/base container
   if [ ! -e "$folder.done" ]; then
     rm -rf "$folder"
-    debootstrap --variant=minbase "--include=$2,ca-certificates" bookworm "$folder" "$mirror"
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
+      bookworm "$folder" "$mirror"
     touch "$folder.done"
   fi
   container=$(buildah "${store[@]}" from scratch)
   tar --directory "$folder" --create --file "$folder.tar" .
   buildah "${store[@]}" add "$container" "$folder.tar" /
   rm "$folder.tar"
-  buildah "${store[@]}" commit --rm "$container" "$1"
+  buildah "${store[@]}" commit --rm "$container" "$base"
+}
+
+make_node() {  # the same with npm
+  local container
+  container=$(buildah "${store[@]}" from "$base")
+  buildah "${store[@]}" run "$container" -- sh -c \
+    'apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends npm'
+  buildah "${store[@]}" commit --rm "$container" "$node"
 }
 
 build() {  # IMAGE BASE DOCKERFILE CONTEXT
@@ -51,14 +61,14 @@ build() {  # IMAGE BASE DOCKERFILE CONTEXT
     --file "$3" --tag "$1" "$4"
 }
 
-make_base "$base" python3,python3-venv
+has "$base" || make_base
 build "$image" "$base" docker/Dockerfile .
 container=$(buildah "${store[@]}" from "$image")
 trap 'buildah "${store[@]}" rm "$container" >/dev/null' EXIT
 buildah "${store[@]}" run --user holdfast "$container" -- bash -s < docker/check_image.sh
 echo "the image $image works"
 
-make_base "$node" npm
+has "$node" || make_node
 build "$anvil" "$node" docker/anvil.Dockerfile docker
 chain=$(buildah "${store[@]}" from "$anvil")
 port=$(python3 -c 'import random; print(random.randrange(30000, 32000))')
