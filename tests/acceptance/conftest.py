@@ -15,6 +15,7 @@ from holdfast_shell import PASSPHRASE, Shell
 from network_takers import wait_for_takers
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let networks of their own come first and what stops vaults last.
 
