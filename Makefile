@@ -6,8 +6,8 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/holdfast demo
 
-# Side by side on all cores; local networks stay one after the other (xdist groups).
-PYTEST := $(BIN)/pytest -n auto --dist loadgroup
+# Side by side on all cores; local networks stay one after the other (tests/conftest.py).
+PYTEST := $(BIN)/pytest -n auto
 
 test: venv anvil
 	$(PYTEST)

@@ -15,7 +15,6 @@ from holdfast_shell import PASSPHRASE, Shell
 from network_takers import wait_for_takers
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let networks of their own come first and what stops vaults last.
 
@@ -23,8 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     here = Path(__file__).parent
     places = [place for place, item in enumerate(items) if here in item.path.parents]
-    for place in places:
-        items[place].add_marker(pytest.mark.xdist_group("network"))
     ours = [items[place] for place in places]
     ours.sort(key=_turn)
     for place, item in zip(places, ours, strict=True):

@@ -25,9 +25,6 @@ from holdfast.ledger.verify import verify
 from holdfast.protocol.units import MIB
 from network_takers import wait_for_takers
 
-# Two networks at once starve a machine.
-pytestmark = pytest.mark.xdist_group("network")
-
 CHILD = Path(__file__).parent.parent / "backup_child.py"
 WEAK = Strength(1, 8 * MIB)
 KILLS = 8

@@ -21,9 +21,6 @@ from holdfast.client.local_network import LocalNetwork, VaultUnknownError
 from holdfast.client.local_process import mark_of, wait_for_end
 from holdfast.client.local_programs import ProgramFailedError
 
-# Two networks at once starve a machine.
-pytestmark = pytest.mark.xdist_group("network")
-
 VAULTS = 2
 EPOCH_SECONDS = 1
 

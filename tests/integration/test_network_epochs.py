@@ -34,9 +34,6 @@ from holdfast.protocol.deal import Deal
 from holdfast.protocol.units import GIB, KIB, Grains, VaultId
 from holdfast.vault.status import Status, status_of
 
-# Two networks at once starve a machine.
-pytestmark = pytest.mark.xdist_group("network")
-
 VAULTS = 6
 EPOCH_SECONDS = 3
 PATIENCE_SECONDS = 90.0
