@@ -6,11 +6,14 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/holdfast demo
 
-# Side by side on all cores; local networks stay one after the other (tests/conftest.py).
-PYTEST := $(BIN)/pytest -n auto
+# Networks of many processes come last and one by one; all else runs side by side.
+define TESTS
+	$(BIN)/pytest -n auto -m "not long and not network"
+	$(BIN)/pytest -m "network and not long"
+endef
 
 test: venv anvil
-	$(PYTEST)
+	$(TESTS)
 
 # What the default run leaves out because it takes minutes.
 test-long: venv anvil
@@ -21,7 +24,7 @@ check: venv anvil
 	$(BIN)/ruff check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 	$(BIN)/mypy
-	$(PYTEST)
+	$(TESTS)
 
 # All workloads; a try: make bench SIZE=64 RUNS=1 ONLY=random,mixed
 SIZE ?= 1024

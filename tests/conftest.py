@@ -1,11 +1,11 @@
 """Hypothesis: no deadlines, as no test depends on speed; in CI the same examples.
 
-Side by side (`pytest -n auto`) all tests of local networks stay with one worker: two
-networks at once starve a machine.
+Tests of local networks are marked `network`: they need the machine for themselves,
+so that `make test` runs them after all others, which run side by side.
 """
 
 import os
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -23,13 +23,9 @@ settings.register_profile("CI", deadline=None, derandomize=True)
 settings.load_profile("CI" if os.environ.get("CI") else "here")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Give one worker the networks, and whoever is free the next of the others."""
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415
-
-    class NetworksTogether(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-        def _split_scope(self, nodeid: str) -> str:
-            return "networks" if nodeid.startswith(NETWORKS) else nodeid
-
-    return NetworksTogether(config, log)
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a network of vaults, each a process of its own."""
+    for item in items:
+        if item.nodeid.startswith(NETWORKS):
+            item.add_marker(pytest.mark.network)
