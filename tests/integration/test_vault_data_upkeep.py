@@ -75,21 +75,30 @@ def test_a_holder_that_missed_the_full_receipt_gets_it_from_its_sibling(
     asyncio.run(story())
 
 
-def test_a_sibling_that_is_down_is_tried_again_and_not_for_ever(
+def test_a_sibling_that_is_down_is_tried_ever_more_seldom_until_it_is_back(
     tmp_path: Path,
 ) -> None:
     async def story() -> None:
         async with data_world(tmp_path, 2) as world:
             deal = world.open_deal()
             owner = DealOwner(world, deal)
-            full = await owner.upload(a_chunk(DICE.randbytes(30_000), deal))
-            first = world.vaults[0].data
-            spreading = first._spreading
-            world.peers.endpoints[deal.holders[1].vault] = "127.0.0.1:1"
-            world.peers.open.pop(deal.holders[1].vault, None)
-            for epoch in range(11, 17):
+            chunk = a_chunk(DICE.randbytes(30_000), deal)
+            full = await owner.upload(chunk, not_acknowledged_at=(1,))
+            first, away = (vault.data for vault in world.vaults)
+            place = world.peers.endpoints[away.driver.holder.vault]
+
+            async def begin(epoch: int, endpoint: str) -> None:
+                world.peers.endpoints[away.driver.holder.vault] = endpoint
+                world.peers.open.pop(away.driver.holder.vault, None)
+                world.ledger.now_epoch = epoch
                 await first.epoch_started(epoch)
-            assert spreading._tried == {deal.id: (full, 4)}
+
+            for epoch in range(13, 17):
+                await begin(epoch, "127.0.0.1:1")
+            await begin(17, place)
+            assert away.full_receipt(deal.id) is None
+            await begin(18, place)
+            assert away.full_receipt(deal.id) == full
 
     asyncio.run(story())
 
