@@ -13,7 +13,9 @@ from holdfast.client.session_values import Progress
 
 
 def say(**fact: object) -> None:
-    print(json.dumps(fact), flush=True)  # noqa: T201 # it is how the parent hears
+    # One write: progress comes from several threads, and a line must stay whole.
+    sys.stdout.write(f"{json.dumps(fact)}\n")
+    sys.stdout.flush()
 
 
 async def main(home: Path, passphrase: str, source: Path) -> None:

@@ -4,6 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from holdfast.client.demo.comparison import compare
 from holdfast.client.exit_codes import ExitCode
 from holdfast_shell import PROGRAM, Shell
@@ -50,6 +52,7 @@ def test_a_dry_run_opens_no_deal_and_pays_nothing(owner: Shell, tree: Path) -> N
     assert owner.json("snapshots") == {"snapshots": []}
 
 
+@pytest.mark.long
 def test_days_of_backups_are_compared_thinned_out_and_verified(
     owner: Shell, tree: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from holdfast.client.exit_codes import ExitCode
 from holdfast_shell import Shell
 
@@ -46,6 +48,7 @@ def test_a_bill_has_a_proof_for_every_line_and_what_is_closed_comes_back(
     assert funds["escrow_grains"] == 0
 
 
+@pytest.mark.long
 def test_a_policy_renews_what_ends_soon_whatever_command_comes_next(
     owner: Shell, tree: Path
 ) -> None:
