@@ -15,19 +15,7 @@ from holdfast.client.backup import back_up, estimate
 from holdfast.client.core.errors import NothingToBackUpError, SnapshotLimitError
 from holdfast.client.scan import ProblemKind
 from holdfast.protocol.units import KIB, MIB
-from memory_chunks import MemoryChunks, UploadStoppedError
-
-
-@pytest.fixture
-def owner() -> Owner:
-    return Owner(MemoryChunks())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    source = tmp_path / "source"
-    source.mkdir()
-    return source
+from memory_chunks import UploadStoppedError
 
 
 def test_a_second_backup_reads_nothing_that_did_not_change(

@@ -18,20 +18,8 @@ from holdfast.client.object_store import (
 from holdfast.client.pruning import forget, plan, prune
 from holdfast.client.repository import Repository
 from holdfast.protocol.units import MIB
-from memory_chunks import MemoryChunks, UploadStoppedError
+from memory_chunks import UploadStoppedError
 from repository_steps import commit, drop_garbage, put
-
-
-@pytest.fixture
-def owner() -> Owner:
-    return Owner(MemoryChunks())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    source = tmp_path / "source"
-    source.mkdir()
-    return source
 
 
 def test_forgotten_snapshots_free_their_chunks_and_kept_ones_stay(

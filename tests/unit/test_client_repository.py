@@ -26,20 +26,7 @@ from holdfast.client.object_store import (
 )
 from holdfast.client.pruning import prune, retag
 from holdfast.client.repository import Repository, Update
-from memory_chunks import MemoryChunks
 from repository_steps import commit, drop_garbage, put, snapshot
-
-
-@pytest.fixture
-def owner() -> Owner:
-    return Owner(MemoryChunks())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    source = tmp_path / "source"
-    source.mkdir()
-    return source
 
 
 def test_a_new_repository_is_empty(owner: Owner) -> None:

@@ -15,20 +15,6 @@ from holdfast.client.restore import Overwrite, RestoreJob, RestoreProgress, rest
 from holdfast.client.restore_target import TOP, TargetTree
 from holdfast.client.stoppable_chunks import ReadingStoppedError
 from holdfast.protocol.units import KIB, MIB
-from memory_chunks import MemoryChunks
-
-
-@pytest.fixture
-def owner() -> Owner:
-    return Owner(MemoryChunks())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    source = tmp_path / "source"
-    source.mkdir()
-    return source
-
 
 HOSTILE_NAMES = [
     b"plain",

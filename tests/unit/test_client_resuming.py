@@ -15,18 +15,6 @@ from memory_chunks import MemoryChunks, UploadStoppedError
 from repository_steps import commit, put
 
 
-@pytest.fixture
-def owner() -> Owner:
-    return Owner(MemoryChunks())
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    source = tmp_path / "source"
-    source.mkdir()
-    return source
-
-
 def test_after_a_crash_nothing_is_sent_twice(
     owner: Owner, source: Path, tmp_path: Path
 ) -> None:
