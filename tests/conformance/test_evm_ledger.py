@@ -20,6 +20,7 @@ from ledger_stage import HOURLY, statement
 
 SCENARIOS: Final = (
     "test_ledger_accounts",
+    "test_ledger_claims",
     "test_ledger_deals",
     "test_ledger_following",
     "test_ledger_registry",
