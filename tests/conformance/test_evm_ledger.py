@@ -79,6 +79,7 @@ OFTEN: Final = frozenset(
 assert SCENES.keys() >= OFTEN
 
 CERTIFIED: Final = {
+    **scenes("test_ledger_claims"),
     **scenes("test_ledger_settlement"),
     **scenes("test_ledger_replacements"),
 }
