@@ -53,14 +53,24 @@ class TakeoverWorld:
     def chunk(self, seed: int) -> EncodedChunk:
         return a_chunk(bytes([seed + 1]) * LENGTHS[seed % len(LENGTHS)], self.deal)
 
-    def order(self, without: tuple[int, ...] = (), lost: int = LOST) -> TakeOver:
+    def order(
+        self,
+        without: tuple[int, ...] = (),
+        lost: int = LOST,
+        ejected: tuple[int, ...] = (),
+    ) -> TakeOver:
         """Return the candidate's order, with requests to all holders but some."""
         requests = {
             holder.vault: self.request(holder.vault)
             for index, holder in enumerate(self.deal.holders)
             if index not in without and holder.vault != self.candidate.vault
         }
-        return TakeOver(self.deal, LOST, self.world.vaults[lost].vault, requests)
+        last = {
+            vault: requests.pop(vault)
+            for vault in (self.world.vaults[index].vault for index in ejected)
+        }
+        named = self.world.vaults[lost].vault
+        return TakeOver(self.deal, LOST, named, requests, last)
 
     def request(self, sibling: VaultId) -> SignedTakeoverRequest:
         value = TakeoverRequest(sibling, 10, self.candidate.vault, self.deal.id, LOST)
@@ -277,6 +287,79 @@ def test_a_replaced_holder_lets_go_of_the_deal(tmp_path: Path) -> None:
         candidate = takeover.candidate.data
         await candidate.epoch_started(12 + PARAMS.keep_epochs + 1)
         assert takeover.has_all(*takeover.chunks)
+
+    play(tmp_path, story)
+
+
+def test_ejected_holders_that_still_serve_are_asked_when_too_few_others_answer(
+    tmp_path: Path,
+) -> None:
+    async def story(takeover: TakeoverWorld) -> None:
+        full = await takeover.owner.upload(*takeover.chunks)
+        # Holder 3 is the only one left; holder 0 was ejected, and so was the lost one.
+        for without, ejected in (((LOST, 2), (0,)), ((0, 2), (LOST,))):
+            order = takeover.order(without, ejected=ejected)
+            claim = await takeover.candidate.data.take_over(order)
+            assert claim is not None
+            assert claim.value.full == full
+            assert takeover.has_all(*takeover.chunks)
+            await takeover.candidate.data.drop_takeover(takeover.deal.id)
+
+    play(tmp_path, story)
+
+
+def test_an_ejected_holder_gives_the_one_shard_that_its_siblings_lack(
+    tmp_path: Path,
+) -> None:
+    async def story(takeover: TakeoverWorld) -> None:
+        await takeover.owner.upload(*takeover.chunks)
+        rare = takeover.chunks[1]
+        for index in (0, 2):
+            path = takeover.world.vaults[index].shard_file(takeover.deal.id, rare.id)
+            path.unlink()
+        order = takeover.order(ejected=(LOST,))
+        assert await takeover.candidate.data.take_over(order)
+        assert takeover.has_all(*takeover.chunks)
+
+    play(tmp_path, story)
+
+
+def test_an_ejected_holder_is_left_alone_while_the_others_give_everything(
+    tmp_path: Path,
+) -> None:
+    async def story(takeover: TakeoverWorld) -> None:
+        await takeover.owner.upload(*takeover.chunks)
+        lost = takeover.world.vaults[LOST].vault
+        takeover.world.peers.open.pop(lost, None)
+        order = takeover.order(ejected=(LOST,))
+        assert await takeover.candidate.data.take_over(order)
+        assert lost not in takeover.world.peers.open
+
+    play(tmp_path, story)
+
+
+def test_an_ejected_holder_that_is_silent_keeps_no_slot_open(tmp_path: Path) -> None:
+    async def story(takeover: TakeoverWorld) -> None:
+        await takeover.owner.upload(*takeover.chunks)
+        gone = takeover.chunks[1]
+        for index in (0, 2):
+            path = takeover.world.vaults[index].shard_file(takeover.deal.id, gone.id)
+            path.unlink()
+        await takeover.world.vaults[LOST].stop()
+        order = takeover.order(ejected=(LOST,))
+        assert await takeover.candidate.data.take_over(order)
+        await takeover.world.vaults[LOST].start()
+
+    play(tmp_path, story)
+
+
+def test_that_there_is_no_head_is_not_for_ejected_holders_to_say(
+    tmp_path: Path,
+) -> None:
+    async def story(takeover: TakeoverWorld) -> None:
+        order = takeover.order(without=(2,), ejected=(LOST, 0))
+        with pytest.raises(RefusedError, match="only 1 of the deal's holders"):
+            await takeover.candidate.data.take_over(order)
 
     play(tmp_path, story)
 

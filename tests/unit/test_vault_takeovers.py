@@ -120,12 +120,16 @@ def test_the_nearest_candidate_takes_the_slot_of_an_ejected_holder(slot: Slot) -
     assert (order.index, order.lost) == (LOST, lost)
     others = {h.vault for h in slot.deal.holders} - {lost}
     assert set(order.requests) == others
+    # Who was ejected may serve still: it is asked for what the others cannot give.
+    assert set(order.last_requests) == {lost}
+    assert order.last_requests[lost].value.sibling == lost
 
 
 def test_a_holder_that_leaves_is_asked_for_its_own_shards(slot: Slot) -> None:
     slot.leave(LOST, Listing.UNBONDING)
     order = only(begin(slot, slot.machine(slot.candidate())), fx.TakeOver)
     assert order.lost in order.requests
+    assert not order.last_requests
 
 
 def test_the_next_candidate_waits_an_epoch(slot: Slot) -> None:

@@ -89,14 +89,15 @@ class TakingOver:
         if not ours:
             self.running.add(deal.id)
         holding = await self._begin(deal, order.index)
-        found = await self._newest(deal, order.requests)
+        found = await self._newest(order)
         if found:
-            await self._catch_up(deal, holding, found, order.requests)
+            everybody = {**order.requests, **order.last_requests}
+            await self._catch_up(deal, holding, found, everybody)
         if ours:
             return None
         receipt = None
         if holding.full:
-            await self._fill(deal, holding, order.requests)
+            await self._fill(order, holding)
             epoch = self._ledger.epoch()
             receipt = await to_the_end(self._adopting.receipt(holding, epoch))
         holder = self._driver.holder
@@ -124,29 +125,39 @@ class TakingOver:
             await to_the_end(self._driver.collect(deal.id))
         return self._driver.holdings.taking(deal, index)
 
-    async def _newest(self, deal: Deal, requests: Requests) -> Found | None:
+    async def _newest(self, order: TakeOver) -> Found | None:
         """Return the newest full receipt that k or more holders know of, if any."""
-        asked = list(requests)
-        shown = await asyncio.gather(
-            *(self._state(vault, requests[vault]) for vault in asked)
-        )
-        replies = {
-            vault: full
-            for vault, full in zip(asked, shown, strict=True)
-            if not isinstance(full, ProtocolError)
-        }
+        deal = order.deal
+        replies = await self._states(deal, order.requests)
+        if len(replies) < deal.k:
+            last = await self._states(deal, order.last_requests)
+            # A receipt proves itself; that there is none is no ejected vault's to say.
+            replies |= {vault: full for vault, full in last.items() if full}
         if len(replies) < deal.k:
             text = f"only {len(replies)} of the deal's holders can be asked"
             raise RefusedError(Refusal.UNREADY, text)
         newest: Found | None = None
         for vault, full in replies.items():
-            if full is None or not self._holds(full, deal):
+            if full is None:
                 continue
             if newest is None or _sequence(full) > _sequence(newest.full):
                 newest = Found(full, (vault,))
             elif full.head == newest.full.head:
                 newest = Found(newest.full, (*newest.among, vault))
         return newest
+
+    async def _states(
+        self, deal: Deal, requests: Requests
+    ) -> dict[VaultId, FullReceipt | None]:
+        """Return what those say that answer: a full receipt that holds, or none."""
+        shown = await asyncio.gather(
+            *(self._state(vault, request) for vault, request in requests.items())
+        )
+        return {
+            vault: full if full and self._holds(full, deal) else None
+            for vault, full in zip(requests, shown, strict=True)
+            if not isinstance(full, ProtocolError)
+        }
 
     async def _catch_up(
         self, deal: Deal, holding: DealState, found: Found, requests: Requests
@@ -165,17 +176,15 @@ class TakingOver:
                 return
         raise RefusedError(Refusal.UNREADY, "no holder shows the deal's manifest")
 
-    async def _fill(self, deal: Deal, holding: DealState, requests: Requests) -> None:
-        unanswered = 0
+    async def _fill(self, order: TakeOver, holding: DealState) -> None:
+        unanswered, openings = 0, _openings(order.requests)
         if lost := await self._lost(holding):
-            openings = {
-                vault: frames.opening(
-                    frames.Authority.TAKEOVER, TAKEOVER_REQUEST.encode(request)
-                )
-                for vault, request in requests.items()
-            }
-            filled = await self._rebuilder.fill(deal, holding, lost, openings)
+            filled = await self._rebuilder.fill(order.deal, holding, lost, openings)
             unanswered = filled.unanswered
+        last = _openings(order.last_requests)
+        if last and (lost := await self._lost(holding)):
+            everybody = openings | last
+            await self._rebuilder.fill(order.deal, holding, lost, everybody)
         # What every sibling says it lacks is no reason to leave the slot open: it is
         # declared missing, and asked for again as a holder.
         if unanswered and (left := await self._lost(holding)):
@@ -259,6 +268,15 @@ class TakingOver:
             return await made
         except (grpc.aio.AioRpcError, ProtocolError):
             return None
+
+
+def _openings(requests: Requests) -> dict[VaultId, bytes]:
+    return {
+        vault: frames.opening(
+            frames.Authority.TAKEOVER, TAKEOVER_REQUEST.encode(request)
+        )
+        for vault, request in requests.items()
+    }
 
 
 def manifest_of(body: bytes, head: Head, deal: Deal) -> Manifest:

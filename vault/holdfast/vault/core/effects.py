@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.ledger.core.operations import Operation
 from holdfast.protocol.answer import Answer
@@ -139,13 +139,15 @@ class TakeOver:
     """Rebuild what index `index` of a deal needs and report `TakenOver`.
 
     `requests` has our request for each holder that may be asked, `lost` among them
-    while it is leaving.
+    while it is leaving; `last_requests` those for ejected holders, which are asked
+    for what fewer than k of the others give.
     """
 
     deal: Deal
     index: int
     lost: VaultId
     requests: Mapping[VaultId, SignedTakeoverRequest]
+    last_requests: Mapping[VaultId, SignedTakeoverRequest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

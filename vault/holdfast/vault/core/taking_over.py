@@ -242,9 +242,11 @@ class TakingOver:
         requests = {
             holder.vault: self._request(holder.vault, deal, index, shown)
             for holder in deal.holders
-            if holder.vault != self._me.id and self._serves(holder.vault)
+            if holder.vault != self._me.id
         }
-        return TakeOver(deal, index, lost, requests)
+        # Who was ejected may serve still, and what it gives is checked like all else.
+        last = {v: requests.pop(v) for v in list(requests) if not self._serves(v)}
+        return TakeOver(deal, index, lost, requests, last)
 
     def _serves(self, vault: VaultId) -> bool:
         row: RegisteredVault | None = self._me.ledger.row(vault)
