@@ -23,9 +23,10 @@ from holdfast.vault.core.fault_messages import (
 from holdfast.vault.core.letters import Letters
 from holdfast.vault.core.liveness import TRANSITIONS, Liveness, Sign
 from holdfast.vault.core.messages import Noted
-from holdfast.vault.core.miss_book import FAN, MissBook
+from holdfast.vault.core.miss_book import MissBook
 from holdfast.vault.core.misses import Misses
 from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.rumour_peers import FAN
 from holdfast.vault.core.saved import MissGiven, MissKept, Restored, VoteGiven
 from holdfast.vault.core.watching import Watching
 

@@ -4,8 +4,6 @@ A certificate that is new is told to the accused and to a few vaults that the ha
 who, whose and when draws. So it reaches everybody, and nothing is sent at rest.
 """
 
-import hashlib
-from collections.abc import Sequence
 from typing import Final
 
 from holdfast.protocol.checkpoint import CHECKPOINT, SignedCheckpoint
@@ -18,10 +16,10 @@ from holdfast.vault.core.letters import Letters
 from holdfast.vault.core.most_held import fuller
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.rumour_peers import RumourPeers
 from holdfast.vault.core.saved import MissKept, Restored
 
 MISSES_MAX: Final = 65_536
-FAN: Final = 4
 
 
 class MissBook:
@@ -30,6 +28,7 @@ class MissBook:
     def __init__(self, me: Myself, letters: Letters, restored: Restored) -> None:
         self._me = me
         self._letters = letters
+        self._rumours = RumourPeers(me)
         self._known: dict[VaultId, dict[int, MissCertificate]] = {}
         self._checkpoints: dict[VaultId, SignedCheckpoint] = {}
         self._count = 0
@@ -88,7 +87,8 @@ class MissBook:
             self._learn(checkpoint)
         newest = self._checkpoints.get(certificate.vault)
         until = now + self._me.params.epoch_seconds
-        peers = {certificate.vault: None} | dict.fromkeys(self._drawn(certificate))
+        drawn = self._rumours.drawn(certificate.vault, certificate.epoch)
+        peers = dict.fromkeys((certificate.vault, *drawn))
         self._letters.send(TellMissed(certificate, newest), peers, until)
         return [Save(MissKept(certificate, newest))]
 
@@ -130,15 +130,3 @@ class MissBook:
         except ProtocolError:
             return
         self._checkpoints[value.vault] = checkpoint
-
-    def _drawn(self, certificate: MissCertificate) -> Sequence[VaultId]:
-        vault, epoch = certificate.vault, certificate.epoch
-        registry = self._me.ledger.registry(self._me.ledger.epoch)
-        seed = self._me.id + vault + epoch.to_bytes(8, "big")
-        others = [v for v in registry if v not in {vault, self._me.id}]
-        places: dict[int, None] = {}
-        for draw in range(2 * FAN if others else 0):
-            text = b"holdfast rumour v1" + seed + bytes([draw])
-            drawn = hashlib.sha256(text).digest()
-            places.setdefault(int.from_bytes(drawn, "big") % len(others))
-        return [others[place] for place in list(places)[:FAN]]
