@@ -111,6 +111,6 @@ def test_a_registry_that_changed_is_drawn_from_anew() -> None:
     me, ledger = at(vaults[:6])
     peers = RumourPeers(me)
     peers.drawn(vaults[1], 5)
-    ledger.given = CountedRegistry(vaults)
-    expected = drawn_plainly(me.id, vaults, vaults[1], 5)
+    ledger.given = CountedRegistry(vaults[::-1])
+    expected = drawn_plainly(me.id, vaults[::-1], vaults[1], 5)
     assert peers.drawn(vaults[1], 5) == expected
