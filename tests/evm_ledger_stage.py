@@ -8,10 +8,7 @@ from typing import Any, Protocol
 
 from web3 import Web3
 
-from holdfast.ledger.core.account_certificates import (
-    countersign_settlement,
-    sign_settlement,
-)
+from holdfast.ledger.core.account_certificates import sign_settlement
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.chain import Allocation, Genesis
 from holdfast.ledger.core.countersigning import countersign
@@ -31,6 +28,7 @@ from holdfast.ledger.evm.ledger import EvmLedger
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.wishes import Wish
 from holdfast.ledger.port import Applied
+from holdfast.protocol.account_certificate import AccountCertificate
 from holdfast.protocol.deal import SignedQuote
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.settlement import Certificate
@@ -100,7 +98,7 @@ class EvmStage(Stage):
         return await super().act(key, operation)
 
     async def by_accounts(self, certificate: Certificate) -> Certificate:
-        """Return the certificate with the signatures of its signers' accounts too."""
+        """Return the same certificate, made by the accounts of its signers."""
         statement = certificate.statement
         members = await self.ledger.committee(statement.period + 1)
         # Whoever is not in the committee signs in vain, with an account of his own.
@@ -109,7 +107,9 @@ class EvmStage(Stage):
             for rank in certificate.ranks()
         ]
         signed = [sign_settlement(self.params, statement, key) for key in signers]
-        return countersign_settlement(certificate, signed)
+        return AccountCertificate(
+            statement, certificate.signers, account_signatures=tuple(signed)
+        )
 
     def countersigned(self, signed: SignedQuote) -> SignedQuote:
         """Return the quote as its vault gives it: with its account's signature."""

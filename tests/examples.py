@@ -1,8 +1,10 @@
 """One example of every signed or stored value, from fixed seeds."""
 
+from dataclasses import replace
 from typing import Any
 
 from holdfast.protocol import (
+    account_certificate,
     answer,
     cases,
     checkpoint,
@@ -146,6 +148,13 @@ EXTRACT = cases.Extract(
     (cases.BeaconRow(8, Digest(b"\x21" * 32)),),
     (cases.DealKey(DEAL_ID, DEAL_PAIR.public),),
 )
+EXTRACT_BY_ACCOUNTS = replace(
+    EXTRACT,
+    accounts=tuple(AccountId(bytes([number]) * 20) for number in range(len(VAULTS))),
+)
+BY_ACCOUNTS = account_certificate.AccountCertificate(
+    STATEMENT, b"\x0b", account_signatures=(b"\x71" * 65, b"\x72" * 65, b"\x73" * 65)
+)
 TAKEOVER = takeover.Takeover(
     DEAL_ID, 3, VAULTS[3].vault_id, VAULTS[0].vault_id, 9, FULL, RECEIPTS[0]
 )
@@ -235,7 +244,8 @@ FORMATS: dict[str, tuple[Any, Any]] = {
     "registry_row": (cases.REGISTRY_ROW, EXTRACT.vaults[0]),
     "beacon_row": (cases.BEACON_ROW, EXTRACT.beacons[0]),
     "deal_key": (cases.DEAL_KEY, EXTRACT.deals[0]),
-    "extract": (cases.EXTRACT, EXTRACT),
+    "extract": (cases.BLS_EXTRACT, EXTRACT),
+    "extract_by_accounts": (cases.ACCOUNT_EXTRACT, EXTRACT_BY_ACCOUNTS),
     "case_file": (cases.CASE_FILE, cases.CaseFile(EXTRACT, CASE)),
     "takeover_request": (
         takeover.TAKEOVER_REQUEST,
@@ -269,6 +279,7 @@ FORMATS: dict[str, tuple[Any, Any]] = {
         settlement.CERTIFICATE,
         settlement.Certificate(STATEMENT, b"\x0b", b"\x99" * 96),
     ),
+    "account_certificate": (account_certificate.ACCOUNT_CERTIFICATE, BY_ACCOUNTS),
     "total_proof": (
         settlement.TOTAL_PROOF,
         settlement.TotalProof(

@@ -169,6 +169,7 @@ def test_a_file_of_anything_is_named_and_is_no_bill(
 class BeaconLedger:
     known: dict[int, Digest]
     asked: list[int] = field(default_factory=list)
+    accounts_certify: bool = False
 
     async def beacons(self, first: int) -> tuple[Beacon, ...]:
         self.asked.append(first)

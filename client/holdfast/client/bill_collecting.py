@@ -68,7 +68,13 @@ async def keep_evidence(book: DealBook, archive: BillArchive) -> None:
         beacons |= {each.epoch: each.value for each in final if each.epoch == epoch}
     if beacons != beacons_of(before):
         await directory.refresh()
-        extract = extract_of(params, directory.epoch(), directory.rows, beacons)
+        extract = extract_of(
+            params,
+            directory.epoch(),
+            directory.rows,
+            beacons,
+            accounts_certify=directory.ledger.accounts_certify,
+        )
         await asyncio.to_thread(archive.keep_extract, extract)
 
 

@@ -21,7 +21,9 @@ class FollowedLedger:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.state = LedgerState(ledger.params)
+        self.state = LedgerState(
+            ledger.params, accounts_certify=ledger.accounts_certify
+        )
         self._follows: tuple[VaultId, ...] = ()
         self._after = 0
 

@@ -77,6 +77,11 @@ class NetworkFile:
         """The network's id."""
         return self.params.network_id
 
+    @property
+    def accounts_certify(self) -> bool:
+        """Whether accounts sign the network's certificates, and not BLS keys."""
+        return self.chain is not None and self.chain.addresses.accounts_certify
+
     @classmethod
     def load(cls, path: Path) -> "NetworkFile":
         """Return the file's content, or raise LedgerFileError."""

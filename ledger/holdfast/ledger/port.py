@@ -100,6 +100,11 @@ class Ledger(Protocol):
         """The network's id."""
         ...
 
+    @property
+    def accounts_certify(self) -> bool:
+        """Whether accounts sign the network's certificates, and not BLS keys."""
+        ...
+
     async def tip(self) -> Tip:
         """Return where the ledger stands."""
         ...

@@ -123,6 +123,11 @@ class RemoteLedger:
         return self.params.network_id
 
     @property
+    def accounts_certify(self) -> bool:
+        """No: whoever runs this ledger verifies BLS signatures."""
+        return False
+
+    @property
     def health(self) -> None:
         """Nothing: this ledger is on no chain."""
         return

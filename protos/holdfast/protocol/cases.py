@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from holdfast.protocol.account_certificate import optional_certificate
 from holdfast.protocol.answer import ANSWER, Answer
 from holdfast.protocol.checkpoint import (
     CHECKPOINT,
@@ -19,9 +20,11 @@ from holdfast.protocol.checkpoint import (
     StorageCertificate,
 )
 from holdfast.protocol.encoding import (
+    BYTES20,
     BYTES32,
     U8,
     U64,
+    Either,
     Format,
     fixed,
     optional,
@@ -29,9 +32,9 @@ from holdfast.protocol.encoding import (
 )
 from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
-from holdfast.protocol.settlement import CERTIFICATE, Certificate
+from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.signing import Signed
-from holdfast.protocol.units import DealId, Digest, VaultId
+from holdfast.protocol.units import AccountId, DealId, Digest, VaultId
 
 MISSES_MAX: Final = 256
 VAULTS_MAX: Final = 1 << 18
@@ -112,13 +115,22 @@ class DealKey:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """The part of a ledger that a case is read with; `epoch` is when it was taken."""
+    """The part of a ledger that a case is read with; `epoch` is when it was taken.
+
+    Where accounts certify, and only there, `accounts` are those of the vaults.
+    """
 
     params: NetworkParams
     epoch: int
     vaults: tuple[RegistryRow, ...]
     beacons: tuple[BeaconRow, ...]
     deals: tuple[DealKey, ...] = ()
+    accounts: tuple[AccountId, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError when accounts are there, but not one for each vault."""
+        if self.accounts and len(self.accounts) != len(self.vaults):
+            raise ValueError("not one account for each vault")
 
     def digest(self) -> Digest:
         """Return the hash by which two people compare their extracts."""
@@ -137,16 +149,18 @@ REGISTRY_ROW = Format(
 )
 BEACON_ROW = Format(BeaconRow, kind=105, version=1, epoch=U64, value=BYTES32)
 DEAL_KEY = Format(DealKey, kind=106, version=1, deal=BYTES32, key=BYTES32)
-EXTRACT = Format(
-    Extract,
-    kind=107,
-    version=1,
-    params=NETWORK_PARAMS.nested(),
-    epoch=U64,
-    vaults=sequence(REGISTRY_ROW.bare(), VAULTS_MAX),
-    beacons=sequence(BEACON_ROW.bare(), BEACONS_MAX),
-    deals=sequence(DEAL_KEY.bare(), DEALS_MAX),
+_LEDGER: Final = {
+    "params": NETWORK_PARAMS.nested(),
+    "epoch": U64,
+    "vaults": sequence(REGISTRY_ROW.bare(), VAULTS_MAX),
+    "beacons": sequence(BEACON_ROW.bare(), BEACONS_MAX),
+    "deals": sequence(DEAL_KEY.bare(), DEALS_MAX),
+}
+BLS_EXTRACT: Final = Format(Extract, kind=107, version=1, **_LEDGER)
+ACCOUNT_EXTRACT: Final = Format(
+    Extract, kind=109, version=1, **_LEDGER, accounts=sequence(BYTES20, VAULTS_MAX)
 )
+EXTRACT: Final = Either(BLS_EXTRACT, ACCOUNT_EXTRACT, lambda one: bool(one.accounts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +183,6 @@ CASE_FILE = Format(
     version=1,
     extract=EXTRACT.nested(),
     case=CASE.nested(),
-    certificate=optional(CERTIFICATE.bare()),
+    certificate=optional_certificate(),
     answer=optional(ANSWER.nested()),
 )

@@ -33,6 +33,10 @@ class Reader:
         self._at = end
         return taken
 
+    def peek(self, count: int) -> bytes:
+        """Return the next `count` bytes, or those that are left, and stay here."""
+        return self._data[self._at : self._at + count]
+
     def finish(self) -> None:
         """Raise DecodingError unless every byte was read."""
         spare = len(self._data) - self._at
@@ -182,6 +186,46 @@ class Format(Generic[T]):
             return self._type(**values)
         except ValueError as error:
             raise DecodingError(f"{self._type.__name__}: {error}") from error
+
+
+class Either(Generic[T]):
+    """Two formats of one type, told apart by their kinds.
+
+    `is_other` says which values are written in the `other` format; a value that
+    stands in the wrong one is refused, so that it has one encoding.
+    """
+
+    def __init__(
+        self, usual: Format[T], other: Format[Any], is_other: Callable[[T], bool]
+    ) -> None:
+        assert usual.kind != other.kind
+        self._usual = usual
+        self._other = other
+        self._is_other = is_other
+
+    def encode(self, value: T) -> bytes:
+        """Return the one encoding of `value`, prefix included."""
+        chosen = self._other if self._is_other(value) else self._usual
+        return chosen.encode(value)
+
+    def decode(self, data: bytes) -> T:
+        """Return the value that `data` encodes, or raise DecodingError."""
+        reader = Reader(data)
+        value = self._read(reader)
+        reader.finish()
+        return value
+
+    def nested(self) -> Codec:
+        """Return a codec that embeds the whole encoding, prefix included."""
+        return Codec(self.encode, self._read)
+
+    def _read(self, reader: Reader) -> T:
+        other = reader.peek(3) == MAGIC + bytes([self._other.kind])
+        chosen = self._other if other else self._usual
+        value = cast("T", chosen.nested().read(reader))
+        if self._is_other(value) != other:
+            raise DecodingError("a value stands in the format of another kind")
+        return value
 
 
 def _count(reader: Reader, limit: int) -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from holdfast.protocol.account_certificate import ANY_CERTIFICATE
 from holdfast.protocol.checkpoint import (
     CHECKPOINT,
     ENTRIES,
@@ -24,7 +25,6 @@ from holdfast.protocol.manifest import HEAD
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.record import VAULT_RECORD
 from holdfast.protocol.settlement import (
-    CERTIFICATE,
     REPLACEMENT,
     REPLACEMENT_LEAF,
     TOTAL,
@@ -243,7 +243,7 @@ class AuditJournal:
                 period = certificate.statement.period
                 paid = [x for x in totals.leaves() if x.party != REPLACEMENT_LEAF]
                 encoded = _TOTALS.write(paid) + _REPLACED.write(totals.replaced)
-                row = (period, CERTIFICATE.encode(certificate), encoded)
+                row = (period, ANY_CERTIFICATE.encode(certificate), encoded)
                 run("REPLACE INTO settlements VALUES (?, ?, ?)", row)
             case RecordKnown(record):
                 row = (record.value.vault, VAULT_RECORD.encode(record))
@@ -316,7 +316,7 @@ class AuditJournal:
             "SELECT certificate, totals FROM settlements ORDER BY period DESC LIMIT 2"
         )
         found = (
-            TotalsSettled(CERTIFICATE.decode(c), read_totals(totals))
+            TotalsSettled(ANY_CERTIFICATE.decode(c), read_totals(totals))
             for c, totals in self._rows(text)
         )
         return tuple(reversed(list(found)))

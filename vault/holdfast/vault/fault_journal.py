@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from holdfast.protocol.account_certificate import ANY_CERTIFICATE
 from holdfast.protocol.answer import ANSWER
 from holdfast.protocol.cases import CASE
 from holdfast.protocol.checkpoint import CHECKPOINT
 from holdfast.protocol.faults import MISS, MISS_CERTIFICATE
-from holdfast.protocol.settlement import CERTIFICATE
 from holdfast.protocol.takeover import TAKEOVER, SignedTakeover
 from holdfast.protocol.units import Digest
 from holdfast.vault.core.case_book import CASES_MAX
@@ -58,7 +58,7 @@ def save_fault(run: Run, saved: FaultSaved) -> None:
             row = (case.digest(), period, CASE.encode(case))
             run("INSERT OR IGNORE INTO cases VALUES (?, ?, ?, NULL, NULL)", row)
         case CaseUpheld(digest, settlement):
-            row = (CERTIFICATE.encode(settlement), digest)
+            row = (ANY_CERTIFICATE.encode(settlement), digest)
             run("UPDATE cases SET settlement = ? WHERE digest = ?", row)
         case CaseAnswered(digest, answer):
             row = (ANSWER.encode(answer), digest)
@@ -93,7 +93,7 @@ def kept_cases(rows: Rows) -> tuple[CaseKept | CaseUpheld | CaseAnswered, ...]:
     for digest, period, case, settlement, answer in reversed(rows(text, CASES_MAX)):
         found.append(CaseKept(CASE.decode(case), period))
         if settlement:
-            named = CERTIFICATE.decode(settlement)
+            named = ANY_CERTIFICATE.decode(settlement)
             found.append(CaseUpheld(Digest(digest), named))
         if answer:
             found.append(CaseAnswered(Digest(digest), ANSWER.decode(answer)))

@@ -44,7 +44,7 @@ class LedgerMirror:
         clock: Clock,
         logs: Path | None = None,
     ) -> None:
-        self.state = LedgerState(file.params)
+        self.state = LedgerState(file.params, accounts_certify=file.accounts_certify)
         self.reachable = False
         self._lost_seconds = int(clock.now())
         self._trouble = "it has not answered yet"

@@ -91,7 +91,11 @@ async def followed(path: Path) -> AsyncIterator[tuple[LedgerState, Ledger]]:
     network = VaultDirectory(path).network()
     ledger = await join(network, PATIENCE_SECONDS)
     try:
-        state, after, more = LedgerState(ledger.params), 0, True
+        state, after, more = (
+            LedgerState(ledger.params, accounts_certify=ledger.accounts_certify),
+            0,
+            True,
+        )
         while more:
             changes = await ledger.sync((), after)
             after, more = changes.upto, changes.more

@@ -91,17 +91,10 @@ def differences_of(extract: Extract, ledger: LedgerState) -> Iterator[str]:
     if extract.params != ledger.params:
         yield "its network has other parameters"
         return
-    numbered = ledger.numbered()
-    if len(extract.vaults) > len(numbered):
-        yield f"it names {len(extract.vaults)} vaults, and {len(numbered)} ever joined"
-    for shown, vault in zip(extract.vaults, numbered, strict=False):
-        row = ledger.row(vault)
-        assert row
-        keys = (row.identity_key, row.bls_key, max(row.joined_epoch, 0))
-        if (shown.identity_key, shown.bls_key, shown.joined_epoch) != keys:
-            yield f"its vault number {row.number} is not {vault.hex()[:12]}"
-        elif shown.left_epoch is not None and shown.left_epoch != row.left_epoch:
-            yield f"vault {vault.hex()[:12]} left in another epoch than it says"
+    if bool(extract.accounts) != ledger.accounts_certify:
+        yield "it has the network's certificates signed by other keys"
+        return
+    yield from _differences_of_vaults(extract, ledger)
     for beacon in extract.beacons:
         known = ledger.beacon(beacon.epoch)
         if known is not None and known != beacon.value:
@@ -110,3 +103,21 @@ def differences_of(extract: Extract, ledger: LedgerState) -> Iterator[str]:
         key = ledger.deal_key(deal.deal)
         if key is not None and key != deal.key:
             yield f"its key of deal {deal.deal.hex()[:12]} is another one"
+
+
+def _differences_of_vaults(extract: Extract, ledger: LedgerState) -> Iterator[str]:
+    numbered = ledger.numbered()
+    if len(extract.vaults) > len(numbered):
+        yield f"it names {len(extract.vaults)} vaults, and {len(numbered)} ever joined"
+    accounts = ledger.certifying_accounts()
+    for number, account in enumerate(extract.accounts[: len(accounts)]):
+        if account != accounts[number]:
+            yield f"its vault number {number} has another account"
+    for shown, vault in zip(extract.vaults, numbered, strict=False):
+        row = ledger.row(vault)
+        assert row
+        keys = (row.identity_key, row.bls_key, max(row.joined_epoch, 0))
+        if (shown.identity_key, shown.bls_key, shown.joined_epoch) != keys:
+            yield f"its vault number {row.number} is not {vault.hex()[:12]}"
+        elif shown.left_epoch is not None and shown.left_epoch != row.left_epoch:
+            yield f"vault {vault.hex()[:12]} left in another epoch than it says"

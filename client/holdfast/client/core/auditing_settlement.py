@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from holdfast.ledger.core.followed import LedgerState
-from holdfast.protocol import bls
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.placement import majority
 from holdfast.protocol.settlement import (
@@ -149,10 +148,7 @@ def faults_of_signers(
         return
     if len(ranks) < majority(len(members)):
         yield f"{len(ranks)} of {len(members)} members signed, which is no majority"
-    rows = [ledger.row(members[rank]) for rank in ranks]
-    keys = [row.bls_key for row in rows if row]
-    digest = statement.digest()
-    if not bls.aggregate_verify_same(keys, digest, certificate.signature):
+    if not ledger.is_certified(certificate):
         yield "its signature is not that of the members it names"
 
 

@@ -1,7 +1,7 @@
 """What an owner keeps of the ledger beside the bills, and judging a bill with it.
 
 With the registry and one beacon for each settled period, the committee that signed a
-settlement is drawn again and its BLS signature verified, without any network.
+settlement is drawn again and its signature verified, without any network.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,12 +47,16 @@ def extract_of(
     epoch: int,
     rows: Iterable[RegisteredVault],
     beacons: Mapping[int, Digest],
+    *,
+    accounts_certify: bool = False,
 ) -> Extract:
     """Return the part of the ledger that settlements are judged with.
 
     Of more than 4,096 beacons the newest stay.
     """
     newest = sorted(beacons.items())[-BEACONS_MAX:]
+    numbered = sorted(rows, key=lambda row: row.number)
+    accounts = tuple(row.account for row in numbered) if accounts_certify else ()
     return Extract(
         params,
         epoch,
@@ -64,9 +68,10 @@ def extract_of(
                 row.left_epoch,
                 row.listing.value,
             )
-            for row in sorted(rows, key=lambda row: row.number)
+            for row in numbered
         ),
         tuple(BeaconRow(number, value) for number, value in newest),
+        accounts=accounts,
     )
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from holdfast.protocol.account_certificate import ANY_CERTIFICATE
 from holdfast.protocol.encoding import Format, sequence
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.settlement import (
-    CERTIFICATE,
     DEAL_LEAF,
     TOTAL,
     TOTAL_PROOF,
@@ -49,7 +49,7 @@ SETTLED_PERIOD: Final = Format(
     SettledPeriod,
     kind=91,
     version=1,
-    certificate=CERTIFICATE.nested(),
+    certificate=ANY_CERTIFICATE.nested(),
     proofs=sequence(TOTAL_PROOF.bare(), DEALS_MAX),
 )
 

@@ -1,34 +1,63 @@
-"""Settlements that the committee's accounts signed too, for chains without BLS.
+"""Who certified a settlement, and what an account signs to certify one.
 
-A chain that lacks the precompiles of EIP-2537 checks accounts' signatures instead,
-one for each signer. Like the second signature of a quote they travel beside the
-certificate and are no part of its bytes: every other ledger needs the BLS signature.
+A network's certificates are BLS signatures or, on a chain that lacks the precompiles
+of EIP-2537, signatures of the members' accounts. Neither counts for the other: where
+accounts certify, nobody has verified that BLS keys are their owners', and keys made
+for it would sign for a whole committee.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.ledger.core.account_key import AccountKey, signer_of
 from holdfast.ledger.core.address import keccak
 from holdfast.ledger.core.typed_data import domain_separator
 from holdfast.ledger.core.values import RegisteredVault
+from holdfast.protocol import bls
+from holdfast.protocol.account_certificate import (
+    ACCOUNT_SIGNATURE_BYTES,
+    AccountCertificate,
+    is_by_accounts,
+)
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.settlement import Certificate, Statement
-from holdfast.protocol.units import Digest
+from holdfast.protocol.units import AccountId, Digest
 
-SIGNATURE_BYTES: Final = 65
-NO_BLS_SIGNATURE: Final = b"\xc0" + bytes(95)
-"""Infinity: what stands where a chain tells accounts' signatures only. No statement
-has it for a signature."""
 _TYPE: Final = keccak(b"Settlement(bytes32 statement)")
 
 
-@dataclass(frozen=True, slots=True)
-class CountersignedCertificate(Certificate):
-    """A certificate with r, s and v of each signer's account, in order of rank."""
+def is_signed_by(
+    params: NetworkParams,
+    signers: Sequence[RegisteredVault],
+    certificate: Certificate,
+    *,
+    accounts_certify: bool,
+) -> bool:
+    """Tell whether these vaults, in order of rank, made the network's certificate."""
+    if accounts_certify:
+        return accounts_signed(params, signers, certificate)
+    if is_by_accounts(certificate):
+        return False
+    keys = [signer.bls_key for signer in signers]
+    digest = certificate.statement.digest()
+    return bls.aggregate_verify_same(keys, digest, certificate.signature)
 
-    account_signatures: tuple[bytes, ...]
+
+def accounts_signed(
+    params: NetworkParams,
+    signers: Sequence[RegisteredVault],
+    certificate: Certificate,
+) -> bool:
+    """Tell whether the account of each of the signers signed, in order of rank."""
+    if not isinstance(certificate, AccountCertificate):
+        return False
+    signatures = certificate.account_signatures
+    if not signatures or len(signers) != len(signatures):
+        return False
+    return all(
+        settlement_signer(params, certificate.statement, signature) == signer.account
+        for signer, signature in zip(signers, signatures, strict=True)
+    )
 
 
 def sign_settlement(
@@ -38,35 +67,13 @@ def sign_settlement(
     return key.sign_digest(settlement_digest(params, statement))
 
 
-def countersign_settlement(
-    certificate: Certificate, signatures: Sequence[bytes]
-) -> CountersignedCertificate:
-    """Return a certificate with its signers' account signatures, in order of rank."""
-    return CountersignedCertificate(
-        certificate.statement,
-        certificate.signers,
-        certificate.signature,
-        tuple(signatures),
-    )
-
-
-def accounts_signed(
-    params: NetworkParams,
-    members: Sequence[RegisteredVault],
-    certificate: Certificate,
-) -> bool:
-    """Tell whether the account of every signer signed; `members` are by rank."""
-    if not isinstance(certificate, CountersignedCertificate):
-        return False
-    ranks, signatures = certificate.ranks(), certificate.account_signatures
-    if len(ranks) != len(signatures) or any(rank >= len(members) for rank in ranks):
-        return False
-    digest = settlement_digest(params, certificate.statement)
-    return all(
-        len(signature) == SIGNATURE_BYTES
-        and signer_of(digest, signature) == members[rank].account
-        for rank, signature in zip(ranks, signatures, strict=True)
-    )
+def settlement_signer(
+    params: NetworkParams, statement: Statement, signature: bytes
+) -> AccountId | None:
+    """Return the account that signed, or None when none did or s is the high one."""
+    if len(signature) != ACCOUNT_SIGNATURE_BYTES:
+        return None
+    return signer_of(settlement_digest(params, statement), signature)
 
 
 def settlement_digest(params: NetworkParams, statement: Statement) -> Digest:

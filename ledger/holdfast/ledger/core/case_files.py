@@ -8,7 +8,6 @@ from holdfast.ledger.core import court
 from holdfast.ledger.core.court import CaseError
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
-from holdfast.protocol import bls
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import (
     BeaconRow,
@@ -93,19 +92,22 @@ def extract_of(
         tuple(_row(ledger, vault, case) for vault in ledger.numbered()),
         tuple(BeaconRow(epoch, value) for epoch, value in beacons.items()),
         _deal_keys(ledger, case.answer, answer),
+        ledger.certifying_accounts(),
     )
 
 
 def ledger_of(extract: Extract) -> LedgerState:
     """Return a ledger's state that knows nothing but the extract."""
-    state = LedgerState(extract.params)
+    by_accounts = bool(extract.accounts)
+    state = LedgerState(extract.params, accounts_certify=by_accounts)
+    accounts = extract.accounts or (_NOBODY,) * len(extract.vaults)
     rows = tuple(
         RegisteredVault(
             vault_id(row.identity_key),
             number,
             row.identity_key,
             row.bls_key,
-            _NOBODY,
+            account,
             _NOBODY,
             0,
             0,
@@ -115,7 +117,9 @@ def ledger_of(extract: Extract) -> LedgerState:
             0,
             0,
         )
-        for number, row in enumerate(extract.vaults)
+        for number, (row, account) in enumerate(
+            zip(extract.vaults, accounts, strict=True)
+        )
     )
     beacons = tuple(Beacon(row.epoch, row.value) for row in extract.beacons)
     state.absorb(LedgerNews(0, extract.epoch, beacons, rows))
@@ -181,10 +185,7 @@ def check_certificate(certificate: Certificate, ledger: LedgerState) -> None:
         raise CaseError("a signer of the settlement is not in the committee")
     if len(ranks) < majority(len(members)):
         raise CaseError("less than a majority of the committee signed the settlement")
-    rows = [ledger.row(members[rank]) for rank in ranks]
-    keys = [row.bls_key for row in rows if row]
-    digest = statement.digest()
-    if not bls.aggregate_verify_same(keys, digest, certificate.signature):
+    if not ledger.is_certified(certificate):
         raise CaseError("the settlement's signature does not fit")
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from holdfast.ledger.core.account_certificates import is_signed_by
 from holdfast.ledger.core.membership import registry_at
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
 from holdfast.protocol import placement
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.settlement import Certificate
-from holdfast.protocol.units import DealId, Digest, NetworkId, VaultId
+from holdfast.protocol.units import AccountId, DealId, Digest, NetworkId, VaultId
 
 BEACONS_MAX: Final = 4096
 GROUPS_MAX: Final = 8192
@@ -35,10 +36,16 @@ class LedgerNews:
 
 
 class LedgerState:
-    """The registry, the beacons, the deals of followed vaults, the settlement."""
+    """The registry, the beacons, the deals of followed vaults, the settlement.
 
-    def __init__(self, params: NetworkParams) -> None:
+    Where `accounts_certify`, certificates are signatures of accounts, not of BLS.
+    """
+
+    def __init__(
+        self, params: NetworkParams, *, accounts_certify: bool = False
+    ) -> None:
         self.params = params
+        self.accounts_certify = accounts_certify
         self.sequence = _NOWHERE
         self.epoch = _NOWHERE
         self.settlement: Certificate | None = None
@@ -115,6 +122,24 @@ class LedgerState:
         """Return every vault ever registered, in order of registration."""
         rows = sorted(self._rows.values(), key=lambda row: row.number)
         return tuple(row.vault for row in rows)
+
+    def certifying_accounts(self) -> tuple[AccountId, ...]:
+        """Return the vaults' accounts, as numbered; none where BLS keys certify."""
+        vaults = self.numbered() if self.accounts_certify else ()
+        return tuple(self._rows[vault].account for vault in vaults)
+
+    def is_certified(self, certificate: Certificate) -> bool:
+        """Tell whether the members that a settlement names as signers signed it."""
+        members = self.committee(certificate.statement.period + 1)
+        ranks = certificate.ranks()
+        if any(rank >= len(members) for rank in ranks):
+            return False
+        return is_signed_by(
+            self.params,
+            [self._rows[members[rank]] for rank in ranks],
+            certificate,
+            accounts_certify=self.accounts_certify,
+        )
 
     def identities(self) -> Mapping[VaultId, bytes]:
         """Return the Ed25519 key of every vault ever registered."""

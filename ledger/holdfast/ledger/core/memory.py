@@ -30,8 +30,11 @@ Row = TypeVar("Row", RegisteredVault, BeaconRow, DealRow)
 class MemoryState:
     """Every table as a mapping; `take` is the only way to change them."""
 
-    def __init__(self, params: NetworkParams) -> None:
+    def __init__(
+        self, params: NetworkParams, *, accounts_certify: bool = False
+    ) -> None:
         self._params = params
+        self._accounts_certify = accounts_certify
         self._head = START
         self._books = Books()
         self._settled: Settled | None = None
@@ -47,6 +50,11 @@ class MemoryState:
     def params(self) -> NetworkParams:
         """The network's parameters."""
         return self._params
+
+    @property
+    def accounts_certify(self) -> bool:
+        """Whether accounts sign the network's certificates, and not BLS keys."""
+        return self._accounts_certify
 
     @property
     def head(self) -> Head:

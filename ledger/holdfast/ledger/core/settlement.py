@@ -7,6 +7,7 @@ spent and ejected vaults lost.
 
 from dataclasses import replace
 
+from holdfast.ledger.core.account_certificates import is_signed_by
 from holdfast.ledger.core.events import PeriodSettled, VaultEjected
 from holdfast.ledger.core.operations import Settle
 from holdfast.ledger.core.periods import committee
@@ -17,7 +18,7 @@ from holdfast.ledger.core.settlement_errors import (
 )
 from holdfast.ledger.core.state import Draft
 from holdfast.ledger.core.values import Applied, Listing, RegisteredVault, Settled
-from holdfast.protocol import bls, placement
+from holdfast.protocol import placement
 from holdfast.protocol.settlement import Certificate, Ejection, Statement
 from holdfast.protocol.units import Grains
 
@@ -57,9 +58,11 @@ def _check_signers(draft: Draft, certificate: Certificate) -> None:
         raise _refused(statement, SettlementFault.SIGNERS)
     if len(ranks) < placement.majority(len(members)):
         raise _refused(statement, SettlementFault.MAJORITY)
-    keys = [members[rank].bls_key for rank in ranks]
-    digest = statement.digest()
-    if not bls.aggregate_verify_same(keys, digest, certificate.signature):
+    signers = [members[rank] for rank in ranks]
+    by_accounts = draft.state.accounts_certify
+    if not is_signed_by(
+        draft.params, signers, certificate, accounts_certify=by_accounts
+    ):
         raise _refused(statement, SettlementFault.SIGNATURE)
 
 

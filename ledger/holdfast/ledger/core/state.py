@@ -41,6 +41,11 @@ class State(Protocol):
         ...
 
     @property
+    def accounts_certify(self) -> bool:
+        """Whether accounts sign the network's certificates, and not BLS keys."""
+        ...
+
+    @property
     def head(self) -> Head:
         """The newest entry."""
         ...

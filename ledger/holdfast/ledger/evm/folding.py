@@ -9,11 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from holdfast.contracts.points import compressed_signature
-from holdfast.ledger.core.account_certificates import (
-    NO_BLS_SIGNATURE,
-    SIGNATURE_BYTES,
-    countersign_settlement,
-)
 from holdfast.ledger.core.chain import Entry, Tick
 from holdfast.ledger.core.memory import MemoryState
 from holdfast.ledger.core.periods import committee
@@ -29,6 +24,10 @@ from holdfast.ledger.core.values import (
 )
 from holdfast.ledger.evm.abi import Said, read_event
 from holdfast.ledger.evm.chain import ChainAddresses, Log
+from holdfast.protocol.account_certificate import (
+    ACCOUNT_SIGNATURE_BYTES,
+    AccountCertificate,
+)
 from holdfast.protocol.deal import PAST_MAX, Deal, Holder, PastHolder
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.settlement import STATEMENT, Certificate, Statement
@@ -301,10 +300,10 @@ def _certificate(statement: Statement, signers: bytes, evidence: bytes) -> Certi
     """Return what was certified by one BLS signature or by accounts' signatures."""
     if len(evidence) == POINT_BYTES:
         return Certificate(statement, signers, compressed_signature(evidence))
-    starts = range(0, len(evidence), SIGNATURE_BYTES)
-    signatures = tuple(evidence[at : at + SIGNATURE_BYTES] for at in starts)
-    bare = Certificate(statement, signers, NO_BLS_SIGNATURE)
-    return countersign_settlement(bare, signatures)
+    size = ACCOUNT_SIGNATURE_BYTES
+    starts = range(0, len(evidence), size)
+    signatures = tuple(evidence[at : at + size] for at in starts)
+    return AccountCertificate(statement, signers, account_signatures=signatures)
 
 
 def _escrow(draft: Draft, amount: int) -> None:

@@ -162,7 +162,9 @@ class Follower:
 
     def _remade(self) -> Folder:
         """Return the tables as the stored logs make them."""
-        state = MemoryState(self._params)
+        state = MemoryState(
+            self._params, accounts_certify=self._addresses.accounts_certify
+        )
         folder = Folder(state, self._addresses, self._store.offset)
         folder.take(self._store.logs())
         self._mark = next(iter(self._store.marks()), None)

@@ -6,7 +6,6 @@ The chain has the last word.
 """
 
 from holdfast.ledger.chain_errors import RefundsOpenError
-from holdfast.ledger.core.account_certificates import accounts_signed
 from holdfast.ledger.core.chain import Entry, Tick
 from holdfast.ledger.core.countersigning import account_behind
 from holdfast.ledger.core.deal_errors import QuoteFault, QuoteRefusedError
@@ -22,15 +21,9 @@ from holdfast.ledger.core.operations import (
     Faucet,
     Open,
     Operation,
-    Settle,
     Withdraw,
 )
-from holdfast.ledger.core.periods import committee
 from holdfast.ledger.core.rules import apply_operation
-from holdfast.ledger.core.settlement_errors import (
-    SettlementFault,
-    SettlementRefusedError,
-)
 from holdfast.ledger.core.state import Draft
 from holdfast.ledger.core.values import Changes, Head
 from holdfast.ledger.evm.chain import ChainAddresses
@@ -60,8 +53,6 @@ def see(
     apply_operation(Draft(state, entry), account, operation)
     if isinstance(operation, Open | Extend):
         _see_accounts(state, operation)
-    if isinstance(operation, Settle) and addresses.accounts_certify:
-        _see_signers(state, operation)
     if isinstance(operation, Withdraw):
         _see_refunds(state, operation.vault)
 
@@ -93,14 +84,6 @@ def _see_accounts(state: MemoryState, operation: Open | Extend) -> None:
         if row is None or account_behind(state.params, signed) != row.account:
             fault = QuoteFault.SIGNATURE
             raise QuoteRefusedError(index, signed.value.vault, fault)
-
-
-def _see_signers(state: MemoryState, operation: Settle) -> None:
-    statement = operation.certificate.statement
-    members = committee(state, statement.period + 1) or ()
-    if not accounts_signed(state.params, members, operation.certificate):
-        fault = SettlementFault.SIGNATURE
-        raise SettlementRefusedError(statement.period, fault)
 
 
 def _see_refunds(state: MemoryState, vault: VaultId) -> None:

@@ -153,6 +153,11 @@ class EvmLedger:
         return self.params.network_id
 
     @property
+    def accounts_certify(self) -> bool:
+        """Whether accounts sign the network's certificates, and not BLS keys."""
+        return self.addresses.accounts_certify
+
+    @property
     def state(self) -> MemoryState:
         """The tables as they were followed last."""
         return self._follower.state

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from holdfast.contracts.points import key_point, signature_point
-from holdfast.ledger.core.account_certificates import CountersignedCertificate
 from holdfast.ledger.core.countersigning import CountersignedQuote
 from holdfast.ledger.core.memory import MemoryState
 from holdfast.ledger.core.operations import (
@@ -26,6 +25,7 @@ from holdfast.ledger.core.operations import (
 )
 from holdfast.ledger.evm.abi import call_data
 from holdfast.ledger.evm.chain import ChainAddresses
+from holdfast.protocol.account_certificate import AccountCertificate
 from holdfast.protocol.deal import SignedQuote
 from holdfast.protocol.keys import vault_id
 from holdfast.protocol.settlement import STATEMENT, TotalProof
@@ -140,10 +140,11 @@ def _close(where: ChainAddresses, _state: MemoryState, wish: Close) -> Wish:
 
 def _settle(where: ChainAddresses, _state: MemoryState, wish: Settle) -> Wish:
     certificate = wish.certificate
-    evidence = signature_point(certificate.signature)
-    if where.accounts_certify:
-        assert isinstance(certificate, CountersignedCertificate)
+    # Foresight has refused the other kind of certificate.
+    if isinstance(certificate, AccountCertificate):
         evidence = b"".join(certificate.account_signatures)
+    else:
+        evidence = signature_point(certificate.signature)
     data = call_data(
         "Settlement",
         "settle",
