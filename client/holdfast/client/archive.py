@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 from holdfast.client.blob_reader import BlobReader
 from holdfast.client.blob_writer import BlobWriter
 from holdfast.client.chunking import Cutter, ReadInto
-from holdfast.client.core.blobs import BlobList, fold
+from holdfast.client.core.blobs import EMPTY_LIST, BlobList, fold
 from holdfast.client.core.snapshot import Snapshot, SnapshotStats
 from holdfast.client.core.tree import DirectoryWriter, Node, NodeKind
 from holdfast.client.file_nodes import kind_of, make_node
@@ -33,6 +33,7 @@ from holdfast.client.scan import (
 )
 
 PROBLEMS_KEPT_MAX: Final = 10_000
+_NAMES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ class Archiver:
         self, levels: list[_Level], path: bytes, name: bytes, status: os.stat_result
     ) -> None:
         try:
-            node = make_node(path, name, status)
+            node = self._node(path, name, status)
         except OSError as error:
             self._report(problem_of(path, error))
             node = Node(name, NodeKind.DIRECTORY, mode=stat.S_IMODE(status.st_mode))
@@ -201,7 +202,7 @@ class Archiver:
                 self._stats.files_new += not level.parent.has_file(name)
                 self._stats.bytes_seen += node.size
             else:
-                node = make_node(path, name, status)
+                node = self._node(path, name, status)
                 self._stats.others += 1
         except OSError as error:
             self._report(problem_of(path, error))
@@ -214,7 +215,7 @@ class Archiver:
     ) -> Node:
         group = (status.st_dev, status.st_ino)
         if status.st_nlink > 1 and group in self._groups:
-            return make_node(path, name, status, *self._groups[group])
+            return self._node(path, name, status, *self._groups[group])
         content, size = level.parent.unchanged(name, status), status.st_size
         if content is not None:
             self._stats.files_unchanged += 1
@@ -222,7 +223,23 @@ class Archiver:
             content, size = self._read(path, status)
         if status.st_nlink > 1:
             self._groups[group] = (content, size)
-        return make_node(path, name, status, content, size)
+        return self._node(path, name, status, content, size)
+
+    def _node(
+        self,
+        path: bytes,
+        name: bytes,
+        status: os.stat_result,
+        content: BlobList = EMPTY_LIST,
+        size: int = 0,
+    ) -> Node:
+        return make_node(path, name, status, content, size, left_out=self._lacks)
+
+    def _lacks(self, path: bytes, names: tuple[bytes, ...]) -> None:
+        shown = ", ".join(os.fsdecode(name) for name in names[:_NAMES_SHOWN])
+        more = len(names) - _NAMES_SHOWN
+        detail = shown + (f" and {more:,} more" if more > 0 else "")
+        self._report(Problem(path, ProblemKind.XATTRS, detail))
 
     def _read(self, path: bytes, status: os.stat_result) -> tuple[BlobList, int]:
         # Without O_NONBLOCK, a FIFO that took the file's place would block us.

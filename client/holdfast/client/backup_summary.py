@@ -113,7 +113,7 @@ def _sentence(problem: "Problem") -> str:
     match problem.kind.name:
         case "PARENT":
             return f"{problem.kind.value}, so every file was read again{detail}"
-        case "CHANGED":
+        case "CHANGED" | "XATTRS":
             return f"stored, but {path} {problem.kind.value}{detail}"
         case "VANISHED":
             return f"not stored: {path} is not there{detail}"

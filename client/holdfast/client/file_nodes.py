@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -31,7 +32,10 @@ _KINDS: Final = {
     stat.S_IFCHR: NodeKind.CHARACTER_DEVICE,
 }
 _DEVICES: Final = {NodeKind.BLOCK_DEVICE, NodeKind.CHARACTER_DEVICE}
-_NO_XATTRS: Final = {errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA}
+_NO_XATTRS: Final = {errno.ENOTSUP, errno.EPERM, errno.EACCES}
+_NO_SUCH_XATTR: Final = {errno.ENODATA, errno.ENOTSUP}
+LeftOut = Callable[[bytes, tuple[bytes, ...]], None]
+"""Is told a path, and the names of extended attributes that its node lacks."""
 _U32: Final = 0xFFFFFFFF
 _U64: Final = (1 << 64) - 1
 
@@ -47,13 +51,19 @@ def make_node(
     status: os.stat_result,
     content: BlobList = EMPTY_LIST,
     size: int = 0,
+    *,
+    left_out: LeftOut,
 ) -> Node:
     """Return the node of a file as its lstat found it; its size is the content's.
 
-    Raises OSError if a link's target or the attributes cannot be read.
+    `left_out` is told the extended attributes that the node lacks, if there are any.
+    Raises OSError if a link's target or the list of attributes cannot be read.
     """
     kind = kind_of(status)
     assert kind is not None
+    xattrs, lacking = read_xattrs(path)
+    if lacking:
+        left_out(path, lacking)
     return Node(
         name=name,
         kind=kind,
@@ -70,36 +80,42 @@ def make_node(
         user=_user_name(status.st_uid),
         group=_group_name(status.st_gid),
         target=os.readlink(path) if kind is NodeKind.SYMLINK else b"",
-        xattrs=_xattrs(path),
+        xattrs=xattrs,
         content=content,
     )
 
 
-def _xattrs(path: bytes) -> tuple[Xattr, ...]:
+def read_xattrs(path: bytes) -> tuple[tuple[Xattr, ...], tuple[bytes, ...]]:
+    """Return a file's extended attributes, and the names of those left out.
+
+    Left out is what cannot be read, and what is larger than a tree can hold. Raises
+    OSError if the file system cannot list them, though it has such attributes.
+    """
     if not hasattr(os, "listxattr"):
-        return ()
+        return (), ()
     try:
         names = os.listxattr(path, follow_symlinks=False)
-        return _bounded(path, names) if names else ()
     except OSError as error:
         if error.errno in _NO_XATTRS:
-            return ()
+            return (), ()
         raise
-
-
-def _bounded(path: bytes, names: list[str]) -> tuple[Xattr, ...]:
-    found: list[Xattr] = []
-    size = 0
-    for name in sorted(os.fsencode(name) for name in names)[:XATTRS_MAX]:
-        value = os.getxattr(path, name, follow_symlinks=False)
-        size += len(value)
-        if (
-            len(name) <= NAME_BYTES_MAX
-            and len(value) <= XATTR_BYTES_MAX
-            and size <= NODE_XATTR_BYTES_MAX
-        ):
-            found.append(Xattr(name, value))
-    return tuple(found)
+    kept: list[Xattr] = []
+    left_out: list[bytes] = []
+    room = NODE_XATTR_BYTES_MAX
+    for name in sorted(os.fsencode(name) for name in names):
+        try:
+            value = os.getxattr(path, name, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_SUCH_XATTR:  # else removed since it was listed
+                left_out.append(name)
+            continue
+        fits = len(name) <= NAME_BYTES_MAX and len(value) <= XATTR_BYTES_MAX
+        if fits and len(value) <= room and len(kept) < XATTRS_MAX:
+            kept.append(Xattr(name, value))
+            room -= len(value)
+        else:
+            left_out.append(name)
+    return tuple(kept), tuple(left_out)
 
 
 @lru_cache(maxsize=1024)

@@ -24,6 +24,7 @@ class ProblemKind(Enum):
     VANISHED = "vanished"
     CHANGED = "changed while it was read"
     UNSUPPORTED = "of a kind that cannot be stored"
+    XATTRS = "lacks extended attributes"
     PARENT = "the previous snapshot cannot be read here"
 
 
