@@ -204,7 +204,7 @@ class AsyncClient:
         """Back up files and directories into a new snapshot.
 
         `exclude` are lines of a .gitignore; `epochs` is how long a new deal is paid.
-        `progress` is called from threads.
+        `progress` is called from threads, one call at a time.
         """
         job = job_of(paths, tags=tags, exclude=exclude)
         return await self.back_up(job, epochs=epochs, progress=progress)

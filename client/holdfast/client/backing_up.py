@@ -8,6 +8,7 @@ import getpass
 import os
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final, TypeVar
@@ -107,13 +108,17 @@ def _user() -> str:
 
 
 class Teller:
-    """Puts what the backup and the upload say of their progress together."""
+    """Puts what the backup and the upload say of their progress together.
+
+    They say it from threads of their own; it is told on one at a time, never backwards.
+    """
 
     def __init__(self, progress: OnProgress | None) -> None:
         self._progress = progress
         self._seen: BackupProgress | None = None
         self._told: UploadProgress | None = None
         self._stopped = False
+        self._turn = threading.Lock()
         self.upload: Upload | None = None
 
     def stop(self) -> None:
@@ -136,7 +141,16 @@ class Teller:
             if self.upload is not None and self._told != self.upload.progress:
                 await asyncio.to_thread(self._tell)
 
+    def fall_silent(self) -> None:
+        """Tell nothing from now on; waits for what is being told."""
+        with self._turn:
+            self._progress = None
+
     def _tell(self) -> None:
+        with self._turn:
+            self._tell_next()
+
+    def _tell_next(self) -> None:
         seen, upload = self._seen, self.upload
         if self._progress is None or upload is None or seen is None:
             return

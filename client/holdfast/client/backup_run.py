@@ -49,11 +49,12 @@ class BackupRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop telling; a backup that is committed needs no journal any more."""
+        """Tell nothing more; a backup that is committed needs no journal any more."""
         if error is None:
             await asyncio.to_thread(self._packs.clear)
         self._telling.cancel()
         self._packs.close()
+        await asyncio.to_thread(self._tell.fall_silent)
 
     async def work(
         self, repository: Repository, upload: Upload
