@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.client.core.errors import KeyFileError, WrongPassphraseError
-from holdfast.client.core.key_slots import WEAKEST
+from holdfast.client.core.key_slots import WEAKEST, Strength
 from holdfast.client.key_file import (
     SLOTS_MAX,
     add_passphrase,
@@ -15,6 +15,7 @@ from holdfast.client.key_file import (
     open_key_file,
     remove_passphrase,
 )
+from holdfast.protocol.units import MIB
 
 MASTER = bytes(range(32))
 
@@ -28,6 +29,15 @@ def path(tmp_path: Path) -> Path:
 
 def test_the_passphrase_opens_the_key_file(path: Path) -> None:
     assert open_key_file(path, "first").master == MASTER
+
+
+def test_a_new_key_file_asks_for_more_than_owasp_does(tmp_path: Path) -> None:
+    create_key_file(tmp_path / "key.json", MASTER, "first")
+    (slot,) = json.loads((tmp_path / "key.json").read_bytes())["slots"]
+    made = Strength(slot["operations"], slot["memory_bytes"])
+    assert made.operations >= 2
+    assert made.memory_bytes >= 19 * MIB
+    assert open_key_file(tmp_path / "key.json", "first").master == MASTER
 
 
 def test_another_passphrase_does_not(path: Path) -> None:

@@ -15,7 +15,7 @@ from nacl.pwhash import argon2id
 
 from holdfast.client.core.errors import WrongPassphraseError
 from holdfast.client.core.owner_keys import MASTER_KEY_BYTES
-from holdfast.protocol.units import GIB, KIB
+from holdfast.protocol.units import GIB, KIB, MIB
 
 SALT_BYTES: Final = 16
 NONCE_BYTES: Final = 24
@@ -39,9 +39,12 @@ class Strength:
             raise ValueError("Argon2id takes 8 KiB to 2 GiB of memory")
 
 
-DEFAULT_STRENGTH: Final = Strength(
-    argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE
-)
+DEFAULT_STRENGTH: Final = Strength(3, 64 * MIB)
+"""What RFC 9106 recommends where memory is scarce, and borg takes.
+
+It is several times what OWASP asks for (2 passes over 19 MiB), yet every command pays
+it: its first recommendation, 2 GiB, would leave no room on the machines that we run on.
+"""
 WEAKEST: Final = Strength(argon2id.OPSLIMIT_MIN, argon2id.MEMLIMIT_MIN)
 """For tests only."""
 
@@ -69,7 +72,7 @@ def seal_slot(
     strength: Strength,
     entropy: Callable[[int], bytes],
 ) -> KeySlot:
-    """Return a slot that `passphrase` opens; takes about a second by default."""
+    """Return a slot that `passphrase` opens; takes some 0.1 s by default."""
     salt, nonce = entropy(SALT_BYTES), entropy(NONCE_BYTES)
     sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
         master, _bound(label, strength), nonce, _stretch(passphrase, salt, strength)
