@@ -8,7 +8,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from holdfast.client.demo.comparison import compare
 from holdfast.client.demo.frozen_copy import freeze
 from holdfast.client.demo.page import Page
 from holdfast.client.drill.damage import delete_half, flip_a_byte_in_each
+from holdfast.client.drill.disks import Disks
 from holdfast.client.drill.evidence import (
     case_files,
     earned_total,
@@ -82,6 +83,11 @@ class Victims:
     halved: VaultId
     flipped: VaultId
 
+    @property
+    def all(self) -> tuple[VaultId, ...]:
+        """All four."""
+        return (*self.dead, self.halved, self.flipped)
+
 
 @dataclass(slots=True)
 class Drill:
@@ -94,6 +100,10 @@ class Drill:
     ledger: str = SQLITE
     patience_seconds: float = 0.0
     _joined: Ledger | None = None
+    disks: Disks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.disks = Disks(self._directory)
 
     async def close(self) -> None:
         """Let go of the ledger."""
@@ -110,6 +120,9 @@ class Drill:
         victims = _victims(before, deals)
         self._strike(victims, before)
         healed = await self._healed(victims, deals)
+        hurt = (victims.halved, victims.flipped)
+        for text, true in self.disks.claims(hurt, before.deals, healed.deals):
+            self.page.claim(text, true)
         await self._judge(victims)
         if self.ledger == EVM:
             await self._slashed(victims)
@@ -143,13 +156,14 @@ class Drill:
         """Wait until every holder was paid once."""
 
         def paid(moment: Moment) -> bool:
-            holders = _holders(moment)
+            holders = moment.holders
             return all(moment.earned(vault) for vault in holders)
 
         return await self._until(deals, paid, "every holder is paid")
 
     def _strike(self, victims: Victims, before: Moment) -> None:
         self.page.step("Four holders are hit")
+        self.disks.remember(victims.all)
         for vault in victims.dead:
             self.network.stop_vault(vault.hex(), kill=True)
             self._note(before.epoch, f"vault {vault.hex()[:12]} is killed, for good")
@@ -171,7 +185,7 @@ class Drill:
         found: set[VaultId] = set()
 
         def whole(moment: Moment) -> bool:
-            holders = _holders(moment)
+            holders = moment.holders
             found.update(vault for vault in hurt if moment.missing(vault))
             found.update(hurt - holders)
             replaced = not holders & set(victims.dead)
@@ -189,7 +203,7 @@ class Drill:
         self.page.claim("both damaged vaults noticed, and are whole again", True)
         self.page.claim(
             "every deal has all its holders, all of them alive",
-            all(_alive(moment, vault) for vault in _holders(moment)),
+            all(_alive(moment, vault) for vault in moment.holders),
         )
         return moment
 
@@ -209,7 +223,7 @@ class Drill:
         deals: Sequence[DealId],
     ) -> None:
         self.page.step("Who is paid now")
-        new = _holders(healed) - _holders(before)
+        new = healed.holders - before.holders
         baseline = {vault: healed.earned(vault) for vault in new}
 
         def paid(moment: Moment) -> bool:
@@ -312,10 +326,6 @@ async def tell(
             await drill.close()
     shutil.rmtree(stage.restored, ignore_errors=True)
     return timeline
-
-
-def _holders(moment: Moment) -> set[VaultId]:
-    return {holder.vault for deal in moment.deals.values() for holder in deal.holders}
 
 
 def _alive(moment: Moment, vault: VaultId) -> bool:

@@ -26,6 +26,12 @@ class Moment:
     deals: Mapping[DealId, Deal]
     status: NetworkStatus
 
+    @property
+    def holders(self) -> frozenset[VaultId]:
+        """The holders of all the deals that are looked at."""
+        deals = self.deals.values()
+        return frozenset(h.vault for deal in deals for h in deal.holders)
+
     def listing(self, vault: VaultId) -> Listing:
         """Return where a vault stands in the registry."""
         return self.rows[vault].listing
@@ -139,11 +145,16 @@ def _healing(before: Moment, after: Moment) -> Iterator[str]:
         was, lacks = before.missing(vault), after.missing(vault)
         if was is None or lacks is None or was == lacks:
             continue
-        if lacks > was:
-            shards = wording.count(lacks, "shard")
-            yield f"vault {vault.hex()[:12]} finds that it lacks {shards}"
+        shards = wording.count(max(lacks, was), "shard")
+        named, holds = f"vault {vault.hex()[:12]}", vault in after.holders
+        if lacks > was and holds:
+            yield f"{named} finds that it lacks {shards}"
+        elif lacks > was:
+            yield f"{named} may take over an open place, and rebuilds its {shards}"
+        elif not lacks and holds:
+            yield f"{named} has rebuilt all that it lacked"
         elif not lacks:
-            yield f"vault {vault.hex()[:12]} has rebuilt all that it lacked"
+            yield f"{named} has rebuilt them, and asks for the place"
 
 
 class NeverSettledError(HoldfastError):
