@@ -28,6 +28,7 @@ from holdfast.ledger.evm.ledger import EvmLedger
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.wishes import Wish
 from holdfast.ledger.port import Applied
+from holdfast.protocol import bls
 from holdfast.protocol.account_certificate import AccountCertificate
 from holdfast.protocol.deal import SignedQuote
 from holdfast.protocol.network import NetworkParams
@@ -98,14 +99,22 @@ class EvmStage(Stage):
         return await super().act(key, operation)
 
     async def by_accounts(self, certificate: Certificate) -> Certificate:
-        """Return the same certificate, made by the accounts of its signers."""
+        """Return the certificate as the accounts of its signers make it.
+
+        Accounts sign what its signature by BLS is good for. Else, and for who is not
+        in the committee, somebody signs in vain with an account of his own.
+        """
         statement = certificate.statement
         members = await self.ledger.committee(statement.period + 1)
-        # Whoever is not in the committee signs in vain, with an account of his own.
-        signers = [
-            vault_key(_numbers()[members[rank]]) if rank < len(members) else OPERATOR
+        numbers = [
+            _numbers()[members[rank]] if rank < len(members) else None
             for rank in certificate.ranks()
         ]
+        keys = [node_keys(one).bls_public for one in numbers if one is not None]
+        good = bls.aggregate_verify_same(
+            keys, statement.digest(), certificate.signature
+        )
+        signers = [vault_key(one) if one and good else OPERATOR for one in numbers]
         signed = [sign_settlement(self.params, statement, key) for key in signers]
         return AccountCertificate(
             statement, certificate.signers, account_signatures=tuple(signed)
