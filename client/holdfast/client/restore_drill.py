@@ -6,7 +6,6 @@ is deleted again. Nobody can prepare for it: the system's dice choose the files.
 
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from holdfast.client.core.drill_receipt import (
 from holdfast.client.core.selection import select
 from holdfast.client.core.tree import Node, NodeKind
 from holdfast.client.durable_file import write_durably
+from holdfast.client.passing_directory import passing_directory
 from holdfast.client.repository import Repository
 from holdfast.client.restore import RestoreJob, RestoreProgress, restore
 from holdfast.ledger.core.account_key import AccountKey
@@ -92,10 +92,12 @@ def drill(
     if not files:
         raise NothingToDrillError
     sample = _sample(order, dice.sample(files, len(files)))
-    with tempfile.TemporaryDirectory(prefix="holdfast-drill-") as place:
+    # Its files are in the clear: a drill that is killed must not leave them for long.
+    with passing_directory("holdfast-restored-") as directory:
+        place = directory / "files"
         began, clock = time.time(), time.monotonic()
         chosen = select(path for path, _ in sample)
-        job = RestoreJob(named.snapshot.tree, Path(place), chosen)
+        job = RestoreJob(named.snapshot.tree, place, chosen)
         restored = restore(job, repository.reader, progress)
         took = time.monotonic() - clock
         reasons = {f.path: f.reason for f in restored.failures if f.lost}

@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from holdfast.client import wording
 from holdfast.client.demo.page import Page
 from holdfast.client.exit_codes import ExitCode
 from holdfast.client.output import Output
+from holdfast.client.passing_directory import passing_directory
 
 Story = Callable[[Path, Page], Coroutine[None, None, None]]
 
@@ -25,15 +25,9 @@ def run_story(output: Output, prefix: str, tell: Story, *, keep: bool) -> int:
     """
     page = Page(output)
     started = time.monotonic()
-    directory = Path(tempfile.mkdtemp(prefix=prefix))
-    output.say(f"Everything happens in {directory}; nothing leaves this machine.")
-    try:
+    with _directory(output, prefix, keep=keep) as directory:
+        output.say(f"Everything happens in {directory}; nothing leaves this machine.")
         _run(tell(directory, page))
-    finally:
-        if keep:
-            output.say(f"Everything is still in {directory}.")
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     seconds = time.monotonic() - started
     true = sum(true for _, true in page.claims)
     output.say()
@@ -41,6 +35,19 @@ def run_story(output: Output, prefix: str, tell: Story, *, keep: bool) -> int:
     output.say(f"{true} of {len(page.claims)} claims are true, after {took}.")
     output.result(page.document() | {"seconds": round(seconds, 1)})
     return ExitCode.OK if page.all_true else ExitCode.UNTRUE
+
+
+@contextlib.contextmanager
+def _directory(output: Output, prefix: str, *, keep: bool) -> Iterator[Path]:
+    if not keep:
+        with passing_directory(prefix) as directory:
+            yield directory
+        return
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield directory
+    finally:
+        output.say(f"Everything is still in {directory}.")
 
 
 def _run(story: Coroutine[Any, Any, None]) -> None:
