@@ -37,13 +37,20 @@ from holdfast.wire.v1 import network_pb2 as pb
 
 LIST_MAX: Final = 1 << 20
 COUNTED_BYTES: Final = 72
-BLS_BYTES: Final = 96
+MEMBER_SIGNATURE_BYTES: Final = (96, 65)
+"""By its BLS key, or where accounts certify by its account."""
 SIGNATURE_BYTES: Final = 64
 TOTALS_PER_PAGE: Final = 65_536
 
 
 def _signature(value: bytes) -> bytes:
     return exactly(value, SIGNATURE_BYTES, "a signature")
+
+
+def _member_signature(value: bytes) -> bytes:
+    if len(value) not in MEMBER_SIGNATURE_BYTES:
+        raise DecodingError("a member's signature has the length of neither kind")
+    return value
 
 
 def _read_digest(value: bytes) -> Digest:
@@ -163,7 +170,7 @@ def _read_proposal(message: pb.SettlementProposal) -> m.ProposeSettlement:
     return m.ProposeSettlement(
         STATEMENT.decode(message.statement),
         read_vault(message.signer),
-        exactly(message.signature, BLS_BYTES, "a BLS signature"),
+        _member_signature(message.signature),
         _read_counted(message.counted),
         tuple(read_listed(one) for one in message.listed),
     )
@@ -182,7 +189,7 @@ def _write_proposal(value: m.ProposeSettlement) -> pb.SettlementProposal:
 def _read_settlement(message: pb.SettlementReply) -> m.SettlementReply:
     signature = message.signature or None
     if signature is not None:
-        exactly(signature, BLS_BYTES, "a BLS signature")
+        _member_signature(signature)
     omitted = message.omitted if message.HasField("omitted") else None
     return m.SettlementReply(
         signature,

@@ -392,7 +392,9 @@ class SettlementProposal(_message.Message):
     signer: _builtins.bytes
     """the proposer's VaultId"""
     signature: _builtins.bytes
-    """its BLS signature of the statement"""
+    """Its signature of the statement: 96 bytes by BLS or, where accounts certify, 65 by
+    the account of its vault (r ‖ s ‖ v).
+    """
     counted: _builtins.bytes
     """What the statement counts: 72-byte items vault ‖ epoch (u64) ‖ checkpoint digest."""
     @_builtins.property
@@ -450,7 +452,7 @@ class SettlementReply(_message.Message):
     DOUBTED_FIELD_NUMBER: _builtins.int
     LACKING_CLAIMS_FIELD_NUMBER: _builtins.int
     signature: _builtins.bytes
-    """BLS, when the member agrees"""
+    """as in the proposal, when the member agrees"""
     lacking: _builtins.bytes
     """items of `counted` that the member has not seen: send them"""
     doubted: _builtins.bytes

@@ -125,7 +125,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class ProposeSettlement:
-    """A statement, its proposer's BLS signature, and what it counts and lists."""
+    """A statement, its proposer's signature, and what it counts and lists."""
 
     statement: Statement
     signer: VaultId
@@ -136,7 +136,7 @@ class ProposeSettlement:
 
 @dataclass(frozen=True, slots=True)
 class SettlementReply:
-    """A member's BLS signature, or what keeps it from signing.
+    """A member's signature, or what keeps it from signing.
 
     Cases are named by digest: those it has not seen, and those it will not sign.
     The answers of `doubted` certificates it asked for and was not shown.

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from holdfast.ledger.core.operations import Settle
-from holdfast.protocol import bls
-from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.placement import majority
-from holdfast.protocol.settlement import EJECTIONS_MAX, Certificate, signers_bitmap
+from holdfast.protocol.settlement import EJECTIONS_MAX, Certificate
 from holdfast.protocol.units import VaultId
+from holdfast.vault.core import certifying
 from holdfast.vault.core.books import Books
 from holdfast.vault.core.effects import Call, Effect, Log, Save, Submit, WakeAt
 from holdfast.vault.core.events import OperationEnded
@@ -186,7 +185,7 @@ class Proposing:
         if statement is None:
             return []
         self._rounds += 1
-        signature = bls.sign(self._me.keys.bls_secret, statement.digest())
+        signature = certifying.sign(self._me, statement)
         proposal = ProposeSettlement(
             statement,
             self._me.id,
@@ -298,14 +297,24 @@ class Proposing:
         assert running
         if len(running.signatures) < majority(len(running.members)):
             return []
-        signature = self._aggregate(running)
-        if signature is None:
-            return []
-        ranks = [running.members.index(signer) for signer in running.signatures]
-        bitmap = signers_bitmap(ranks, len(running.members))
-        certificate = Certificate(running.proposal.statement, bitmap, signature)
+        statement = running.proposal.statement
+        certificate = certifying.certificate_of(
+            self._me, statement, running.members, running.signatures
+        )
+        if certificate is None:
+            return self._drop_wrong(running)
         running.certificate = certificate
         return [Submit(Settle(certificate))]
+
+    def _drop_wrong(self, running: Round) -> list[Effect]:
+        """Forget those who signed badly: others may still make a majority."""
+        before, statement = set(running.signatures), running.proposal.statement
+        running.signatures = certifying.without_wrong(
+            self._me, statement, running.signatures
+        )
+        wrong = sorted(before - set(running.signatures))
+        fields = {"peers": [peer.hex() for peer in wrong], "period": self._period}
+        return [Log("members signed with other keys", fields, warning=True)]
 
     def _submit(
         self, now: float, running: Round, certificate: Certificate
@@ -314,19 +323,3 @@ class Proposing:
             return []
         running.submit_at = _NEVER
         return [Submit(Settle(certificate))]
-
-    def _aggregate(self, running: Round) -> bytes | None:
-        """Return the aggregate; without one, those who signed badly are dropped."""
-        digest = running.proposal.statement.digest()
-        rows = {who: self._me.ledger.row(who) for who in running.signatures}
-        keys = {who: row.bls_key for who, row in rows.items() if row}
-        try:
-            signature = bls.aggregate(list(running.signatures.values()))
-            if bls.aggregate_verify_same(list(keys.values()), digest, signature):
-                return signature
-        except ProtocolError:
-            pass
-        for who, single in list(running.signatures.items()):
-            if not bls.verify(keys[who], digest, single):
-                del running.signatures[who]
-        return None

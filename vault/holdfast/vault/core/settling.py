@@ -4,9 +4,9 @@ Members sign any statement that follows from certificates they have. They refuse
 one only for what is invalid, or for leaving out what they have long known.
 """
 
-from holdfast.protocol import bls
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.units import DealId, Digest, VaultId
+from holdfast.vault.core import certifying
 from holdfast.vault.core.books import Books, known_for
 from holdfast.vault.core.effects import Call, Effect, Refuse, Reply, Save
 from holdfast.vault.core.events import Asked, DealsFound
@@ -214,8 +214,7 @@ class Settling:
                 Refusal.DENIED, "the totals do not follow from the certificates"
             )
         self._signed = proposal
-        signature = bls.sign(self._me.keys.bls_secret, statement.digest())
-        return SettlementReply(signature)
+        return SettlementReply(certifying.sign(self._me, statement))
 
     def _doubted(self, proposal: ProposeSettlement) -> tuple[Counted, ...]:
         """Return the drawn certificates whose answer we asked for and did not see."""
@@ -243,13 +242,12 @@ class Settling:
         if statement.period != due or self._books.is_settled(due):
             text = "that period is not to be settled now"
             raise RefusedError(Refusal.UNTIMELY, text)
-        row = ledger.row(proposal.signer)
-        if row is None or proposal.signer not in ledger.committee(due + 1):
+        if proposal.signer not in ledger.committee(due + 1):
             raise RefusedError(Refusal.DENIED, "the proposer is not a committee member")
         if self._judging.accuses(proposal.signer, now):
             raise RefusedError(Refusal.DENIED, "the proposer stands convicted here")
-        digest = statement.digest()
-        if not bls.verify(row.bls_key, digest, proposal.signature):
+        signer, signature = proposal.signer, proposal.signature
+        if not certifying.has_signed(self._me, signer, statement, signature):
             raise RefusedError(Refusal.DENIED, "the proposer's signature does not fit")
         first, end = self._books.open_epochs(due)
         names = {(name.vault, name.epoch) for name in proposal.counted}
