@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
+from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
 from holdfast.protocol.checkpoint import (
@@ -36,6 +37,10 @@ def keys_of(number: int) -> NodeKeys:
     return NodeKeys(number.to_bytes(32, "big"))
 
 
+def account_of(keys: NodeKeys) -> AccountId:
+    return AccountKey.from_secret(keys.account_secret).id
+
+
 def row_of(keys: NodeKeys, number: int, **changes: object) -> RegisteredVault:
     values: dict[str, object] = {
         "vault": keys.vault_id,
@@ -61,12 +66,16 @@ class Parties:
 
     count: int
     params: NetworkParams = field(default_factory=sim_params)
+    accounts_certify: bool = False
 
     def __post_init__(self) -> None:
         self.keys = [keys_of(number) for number in range(self.count)]
         self.by_id = {keys.vault_id: keys for keys in self.keys}
-        self.ledger = LedgerState(self.params)
-        rows = tuple(row_of(keys, number) for number, keys in enumerate(self.keys))
+        self.ledger = LedgerState(self.params, accounts_certify=self.accounts_certify)
+        rows = tuple(
+            row_of(keys, number, account=account_of(keys))
+            for number, keys in enumerate(self.keys)
+        )
         self.ledger.absorb(LedgerNews(0, -1, vaults=rows))
         self.ledger.followed(self.by_id)
 

@@ -57,8 +57,8 @@ class Member:
 class Committee:
     """Seven members in the period after the one to settle, and what was proved."""
 
-    def __init__(self) -> None:
-        self.parties = Parties(SEVEN)
+    def __init__(self, *, accounts_certify: bool = False) -> None:
+        self.parties = Parties(SEVEN, accounts_certify=accounts_certify)
         self.parties.reach(FIRST)
         fake = self.parties.deal(1, [0, 1, 2, 3])
         self.certificates = []

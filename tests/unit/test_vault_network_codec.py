@@ -37,7 +37,7 @@ from holdfast.vault.network_codec import (
 from holdfast.wire.v1 import network_pb2 as pb
 
 VAULT, OTHER = sorted(keys.vault_id for keys in examples.VAULTS[:2])
-SIGNATURE, BLS = b"\5" * 64, b"\6" * 96
+SIGNATURE, BLS, BY_ACCOUNT = b"\5" * 64, b"\6" * 96, b"\7" * 65
 CERTIFICATE: StorageCertificate = examples.FORMATS["storage_certificate"][1]
 RECORD: SignedRecord = examples.FORMATS["vault_record"][1]
 ANSWER = Signed(Answer(8, examples.STANDING, (examples.ENTRY_PROOF,), ()), b"\4" * 64)
@@ -79,6 +79,10 @@ EXCHANGES: list[tuple[m.Request, m.Reply]] = [
     (
         m.ProposeSettlement(examples.STATEMENT, VAULT, BLS, COUNTED),
         m.SettlementReply(BLS),
+    ),
+    (
+        m.ProposeSettlement(examples.STATEMENT, VAULT, BY_ACCOUNT, COUNTED),
+        m.SettlementReply(BY_ACCOUNT),
     ),
     (
         m.ProposeSettlement(examples.STATEMENT, VAULT, BLS, ()),
@@ -166,6 +170,16 @@ def test_arbitrary_bytes_are_a_decoding_error_or_a_message(
 def test_gossip_that_is_not_in_form_is_refused(message: pb.GossipRequest) -> None:
     with pytest.raises(DecodingError):
         METHODS[m.Gossip].read_request(message)
+
+
+@pytest.mark.parametrize("size", [1, 64, 66, 95, 97])
+def test_a_members_signature_has_the_length_of_its_kind(size: int) -> None:
+    method = METHODS[m.ProposeSettlement]
+    wrong = m.ProposeSettlement(examples.STATEMENT, VAULT, bytes(size), ())
+    with pytest.raises(DecodingError):
+        method.read_request(method.write_request(wrong))
+    with pytest.raises(DecodingError):
+        method.read_reply(pb.SettlementReply(signature=bytes(size)))
 
 
 def test_totals_travel_in_pages() -> None:
