@@ -31,6 +31,10 @@ BLOCK_SECONDS: Final = 60.0
 FINAL_SECONDS: Final = 3600
 LOST_LOOKS: Final = 5
 PAUSE_SECONDS: Final = 0.5
+GAP_MAX: Final = 64
+EMPTY_GAS: Final = 21_000
+"""What a transaction costs that only uses up its number."""
+
 # Long ago: a transaction in doubt is handed over again at once.
 DOUBTFUL: Final = float("-inf")
 
@@ -152,6 +156,7 @@ class Sender:
                     await self._offer(pending.newest)
                     pending = pending.resent(now)
                 case Step.RAISE_FEES:
+                    await self._fill_gap(pending)
                     pending = await self._raise_fees(pending, now)
                 case Step.WAIT:
                     await asyncio.sleep(self._pause_seconds)
@@ -220,6 +225,22 @@ class Sender:
         self._outbox.add(pending.name, signed)
         heard = await self._offer(signed)
         return pending.again(signed, now) if heard else pending.resent(now)
+
+    async def _fill_gap(self, pending: Pending) -> None:
+        """Use up the numbers before ours that neither chain nor pool has.
+
+        A chain that lost blocks lost transactions that we had long forgotten. Ours
+        would wait behind them for ever; with another number it could count twice.
+        """
+        old = pending.newest.transaction
+        async with self._turn:
+            first = await self._node.transaction_count(self._key.id, "pending")
+            for nonce in range(first, min(old.nonce, first + GAP_MAX)):
+                fees = await self._node.fees()
+                empty = Transaction(
+                    self._chain_id, nonce, fees, EMPTY_GAS, self._key.id, b""
+                )
+                await self._offer(sign(empty, self._key))
 
     async def _offer(self, signed: SignedTransaction) -> bool:
         """Hand over one more attempt; tell whether the node did not refuse it.
