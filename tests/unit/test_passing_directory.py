@@ -69,6 +69,7 @@ def test_nothing_else_is_removed(temporary: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / ".in-use").touch()
+    (elsewhere / "closed").mkdir(mode=0o500)
     (temporary / f"{PREFIX}kept").mkdir()
     (temporary / f"{PREFIX}file").write_text("mine")
     (temporary / f"{PREFIX}link").symlink_to(elsewhere)
@@ -77,7 +78,7 @@ def test_nothing_else_is_removed(temporary: Path, tmp_path: Path) -> None:
     before = sorted(temporary.rglob("*"))
     remove_left_behind(PREFIX)
     assert sorted(temporary.rglob("*")) == before
-    assert (elsewhere / ".in-use").is_file()
+    assert (elsewhere / "closed").stat().st_mode & 0o777 == 0o500
 
 
 @pytest.mark.parametrize("keep", [False, True])

@@ -70,6 +70,16 @@ def test_a_file_that_is_right_but_for_its_time_is_not_fetched_at_all(
     assert listing(there) == listing(source)
 
 
+@pytest.mark.parametrize("size", [12 * MIB, 30 * MIB])
+def test_a_file_of_another_size_is_replaced_and_gets_the_right_one(
+    owner: Owner, source: Path, there: Path, tmp_path: Path, size: int
+) -> None:
+    fill(there, {"large": (LARGE + LARGE)[:size]})
+    report = owner.restore(tmp_path / "target")
+    assert (report.bytes_found, report.failures) == (0, ())
+    assert listing(there) == listing(source)
+
+
 def test_zeros_are_written_where_other_bytes_stood(
     owner: Owner, tmp_path: Path
 ) -> None:
@@ -109,7 +119,8 @@ def test_a_link_to_a_file_outside_is_replaced_and_not_written_to(
 def test_a_damaged_file_that_is_kept_has_zeros_and_not_what_stood_there(
     owner: Owner, source: Path, there: Path, tmp_path: Path
 ) -> None:
-    fill(there, {"large": b"\1" * len(LARGE)})
+    right = 4 * MIB  # some of it is there: what stands there could be mended
+    fill(there, {"large": LARGE[:right] + b"\1" * (len(LARGE) - right)})
     records = owner.repository.index.packs
     lost = [r for r in records if r.holds.name == "DATA" and r.stored > 7 * MIB]
     owner.chunks.lost.add(lost[1].chunk)
