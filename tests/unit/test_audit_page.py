@@ -24,6 +24,7 @@ from holdfast.client.core.auditing import AuditFinding, Verdict
 from holdfast.client.core.auditing_deal import judge_deal
 from holdfast.client.core.auditing_recount import RecountFinding
 from holdfast.client.output import plain
+from holdfast.ledger.core.values import Listing
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,9 @@ def read(page: str) -> Tags:
 
 
 def report(shown: Shown, *audits: AuditFinding) -> Report:
-    return vault_report(shown.parties.params, shown.vault, audits)
+    row = shown.parties.ledger.row(shown.vault)
+    assert row
+    return vault_report(shown.parties.params, row, audits)
 
 
 def test_a_page_says_whether_everything_holds_and_draws_every_epoch(
@@ -77,6 +80,26 @@ def test_a_page_says_whether_everything_holds_and_draws_every_epoch(
     assert "Not everything holds: 1 missed, 1 proved" in bad
     squares = re.findall(r"<title>epoch (\d+): (\w+)", bad)
     assert squares == [(str(EPOCH), "proved"), (str(EPOCH + 1), "missed")]
+
+
+@pytest.mark.parametrize(
+    ("listing", "said"),
+    [
+        (Listing.ACTIVE, "active, since epoch "),
+        (Listing.UNBONDING, "leaving, since epoch 7"),
+        (Listing.WITHDRAWN, "left, in epoch 7"),
+        (Listing.EJECTED, "ejected, in epoch 7; `holdfast audit case --vault "),
+    ],
+)
+def test_a_vaults_report_says_how_the_ledger_lists_it(
+    shown: Shown, proved: AuditFinding, listing: Listing, said: str
+) -> None:
+    row = shown.parties.ledger.row(shown.vault)
+    assert row
+    left = replace(row, listing=listing, left_epoch=7)
+    made = vault_report(shown.parties.params, left, [proved])
+    assert dict(made.facts)["Listed"].startswith(said)
+    assert made.document["listing"] == listing.name.lower()
 
 
 def test_a_page_loads_nothing_and_runs_nothing(

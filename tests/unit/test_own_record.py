@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from holdfast.ledger.core.values import Listing
 from holdfast.ledger.network_file import NetworkFile
-from holdfast.protocol.cases import Case, Fault
+from holdfast.protocol.cases import Case, CaseFile, Extract, Fault
 from holdfast.protocol.faults import MissCertificate, Witness
 from holdfast.protocol.network import NetworkParams, development_params
 from holdfast.protocol.placement import majority
@@ -27,6 +27,7 @@ from holdfast.vault.core.own_record import (
     Earned,
     OwnRecord,
     accusations_of,
+    convicted,
     earned_of,
 )
 from holdfast.vault.core.saved import (
@@ -123,6 +124,19 @@ def test_an_upheld_case_means_ejected() -> None:
     assert "period 10" in standing.reason
     open_case = replace(accused, upheld=None)
     assert record(accusations=(open_case,)).standing().word == "active"
+
+
+def test_a_case_that_others_keep_tells_what_the_journal_does_not_know() -> None:
+    case = Case(OWN, Fault.AWAY.value, (miss(30, 0), miss(31, 0)))
+    file = CaseFile(Extract(PARAMS, NOW, (), ()), case, upheld(case))
+    known = convicted(record(miss(31, 0), miss(33, 0)), file)
+    assert known.standing().word == "ejected"
+    assert [found.epoch for found in known.misses] == [33, 31, 30]
+    assert "away" in as_text(known)
+    assert "upheld: ejected, and 0.000000007 HOLD of the stake lost" in as_text(known)
+    # One that nobody upheld yet says nothing.
+    open_file = replace(file, certificate=None)
+    assert convicted(record(), open_file) == record()
 
 
 def test_only_cases_against_itself_are_its_accusations() -> None:

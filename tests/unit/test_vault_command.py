@@ -166,7 +166,7 @@ def test_a_vault_that_does_not_run_can_be_scrubbed(network: Path) -> None:
         "running": False,
     }
     told = run("scrub", "--dir", str(directory.path))
-    assert "verified 0 shards: all are there and right" in told.output
+    assert "looked at 0 shards: all are there and right" in told.output
 
 
 def test_a_vault_that_starts_just_now_is_not_scrubbed_under_its_feet(

@@ -14,8 +14,8 @@ from holdfast.client.audit_documents import (
 from holdfast.client.core.auditing import AuditFinding, Verdict
 from holdfast.client.core.auditing_deal import DealFinding, TermFinding
 from holdfast.client.core.auditing_settlement import SettlementFinding
+from holdfast.ledger.core.values import Listing, RegisteredVault
 from holdfast.protocol.network import NetworkParams
-from holdfast.protocol.units import VaultId
 
 Row = tuple[str, ...]
 
@@ -82,9 +82,10 @@ _AUDIT_COLUMNS: Final = ("verdict", ">votes", ">leaves", ">holds", "why")
 
 
 def vault_report(
-    params: NetworkParams, vault: VaultId, audits: Sequence[AuditFinding]
+    params: NetworkParams, row: RegisteredVault, audits: Sequence[AuditFinding]
 ) -> Report:
     """Return the report on one vault's epochs, the newest first."""
+    vault = row.vault
     rows = tuple((str(a.epoch), *audit_cells(a)) for a in audits)
     oldest_first = list(reversed(audits))
     shown = [audit for audit in oldest_first if audit.checkpoint]
@@ -102,15 +103,30 @@ def vault_report(
         f"Vault {wording.short(vault)}",
         holds,
         counts(audits),
-        (*network_facts(params), ("Vault", vault.hex())),
+        (*network_facts(params), ("Vault", vault.hex()), ("Listed", _listing(row))),
         (Table("", (">epoch", *_AUDIT_COLUMNS), rows),),
         charts,
         {
             "vault": vault,
+            "listing": row.listing.name.lower(),
+            "left_epoch": row.left_epoch,
             "holds": holds,
             "epochs": [audit_document(audit) for audit in audits],
         },
     )
+
+
+def _listing(row: RegisteredVault) -> str:
+    match row.listing:
+        case Listing.ACTIVE:
+            return f"active, since epoch {row.joined_epoch}"
+        case Listing.UNBONDING:
+            return f"leaving, since epoch {row.left_epoch}"
+        case Listing.WITHDRAWN:
+            return f"left, in epoch {row.left_epoch}"
+        case Listing.EJECTED:
+            how = f"`holdfast audit case --vault {wording.short(row.vault)}` shows why"
+            return f"ejected, in epoch {row.left_epoch}; {how}"
 
 
 def epoch_report(

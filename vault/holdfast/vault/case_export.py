@@ -13,7 +13,7 @@ from holdfast.ledger.network_file import write_whole
 from holdfast.ledger.port import Ledger
 from holdfast.protocol.cases import CASE_FILE, CaseFile
 from holdfast.protocol.errors import HoldfastError
-from holdfast.vault.core.own_record import Accusation, OwnRecord
+from holdfast.vault.core.own_record import Accusation, OwnRecord, convicted
 from holdfast.vault.neighbours_word import cases_of, followed, know_deals
 from holdfast.vault.record import record_of
 
@@ -29,6 +29,24 @@ async def export_case(path: Path, output: Path) -> Verdict:
     and what reading the directory raises.
     """
     record = record_of(path)
+    best = await _best(path, record)
+    if best is None:
+        raise NoCaseError("nobody who answers has a case against this vault")
+    write_whole(output, CASE_FILE.encode(best[0]), 0o644)
+    return best[1]
+
+
+async def with_conviction(path: Path, record: OwnRecord) -> OwnRecord:
+    """Return the record of an ejected vault with the case that others keep.
+
+    It was away when it was accused, so its journal has none. Raises LedgerError.
+    """
+    best = await _best(path, record)
+    return convicted(record, best[0]) if best and best[1].guilty else record
+
+
+async def _best(path: Path, record: OwnRecord) -> tuple[CaseFile, Verdict] | None:
+    """Return the newest case against the vault, one that convicts first."""
     best: tuple[CaseFile, Verdict] | None = None
     async with followed(path) as (state, ledger):
         for kept in _own(record):
@@ -40,10 +58,7 @@ async def export_case(path: Path, output: Path) -> Verdict:
                     best = found
                 if best and best[1].guilty:
                     break
-    if best is None:
-        raise NoCaseError("nobody who answers has a case against this vault")
-    write_whole(output, CASE_FILE.encode(best[0]), 0o644)
-    return best[1]
+    return best
 
 
 def _own(record: OwnRecord) -> list[Accusation]:

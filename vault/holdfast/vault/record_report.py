@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from holdfast.vault.case_export import export_case
+from holdfast.ledger.core.values import Listing
+from holdfast.vault.case_export import export_case, with_conviction
 from holdfast.vault.neighbours_word import hear
 from holdfast.vault.record import AUDITS_SHOWN, as_json, as_text, record_of
 
@@ -23,11 +24,15 @@ async def shown_record(
         heard = await hear(path, record)
         record, answered = heard.record, heard.answered
         source = f"from its journal, the ledger and {answered} other vaults"
+        if record.listing is Listing.EJECTED and not record.accusations:
+            record = await with_conviction(path, record)
         if not heard.ledger_reached:
             source = "from its journal alone: the ledger cannot be reached"
     text = as_text(record, None if every else AUDITS_SHOWN)
     lines = [text, "", f"({source})"]
     document = as_json(record) | {"neighbours_answered": answered}
+    if record.standing().word == "ejected" and case_file is None:
+        lines.append("`--case FILE` writes the case, which anybody can judge again")
     if case_file is not None:
         verdict = await export_case(path, case_file)
         lines.append(f"case written to {case_file}: {verdict.finding.value}")

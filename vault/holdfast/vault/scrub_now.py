@@ -53,11 +53,13 @@ class Scrubbed:
 
     def as_text(self) -> str:
         """Return it for people."""
-        text = f"verified {self.progress.verified} shards: "
+        looked = self.progress.verified
+        text = f"looked at {looked} {'shard' if looked == 1 else 'shards'}: "
         if self.sound:
             return text + "all are there and right"
-        text += f"{self.progress.damaged} newly found damaged or gone, "
-        text += f"{self.missing} missing in all"
+        known = self.missing - self.progress.damaged
+        text += f"{self.missing} damaged or gone"
+        text += f", {known} of them known before" if known else ""
         if self.running:
             return text + "; they are declared and rebuilt from the other holders"
         return text + "; start the vault, and it rebuilds them from the other holders"

@@ -49,6 +49,8 @@ class Standing:
         certified = [e for e, a in audits.items() if a.outcome is Outcome.CERTIFIED]
         row = self._mirror.state.row(self._announcer.vault)
         record = self._announcer.record
+        leaving = row is not None and row.listing is Listing.UNBONDING
+        way_out = self._node.leaving
         return AuditFigures(
             record=VAULT_RECORD.encode(record) if record else b"",
             standing=self.standing(),
@@ -59,6 +61,8 @@ class Standing:
             earned_grains=self._node.claiming.earned,
             claimed_grains=row.claimed if row else 0,
             ledger=self._mirror.health,
+            deals_left=way_out.deals_left(self._mirror.epoch()) if leaving else 0,
+            stake_free_epoch=way_out.free_epoch() if leaving else 0,
         )
 
     def _refusal(self) -> str | None:

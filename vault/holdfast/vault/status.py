@@ -10,7 +10,7 @@ import grpc
 
 from holdfast.ledger.core.errors import hold
 from holdfast.ledger.health import LedgerHealth
-from holdfast.protocol.units import GIB
+from holdfast.protocol.units import KIB
 from holdfast.vault.config import VaultDirectory
 from holdfast.vault.core.own_record import OwnRecord
 from holdfast.vault.record import record_of
@@ -20,6 +20,10 @@ from holdfast.wire.v1.vault_pb2_grpc import VaultStub
 
 ASK_SECONDS: Final = 3.0
 _SHOWN: Final = 6
+_UNITS: Final = ("KiB", "MiB", "GiB", "TiB")
+_WHILE_AWAY: Final = (
+    "  since     `holdfast vault record` asks others what they saw while it was away"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Status:
                 "certified_epochs": said.certified_epochs,
                 "earned_grains": said.earned_grains,
                 "claimed_grains": said.claimed_grains,
+                "deals_left": said.deals_left,
+                "stake_free_epoch": said.stake_free_epoch or None,
             }
         return known
 
@@ -81,9 +87,9 @@ class Status:
         said = self.said
         if said is None:
             text = f"vault {self.vault[:16]} does not run ({self.directory})"
-            return "\n".join((text, *self._of_record()))
-        held, quota = said.held_bytes / GIB, said.quota_bytes / GIB
-        shards = f"{said.held_shards} shards, {said.missing_shards} missing"
+            return "\n".join((text, *self._of_record(), _WHILE_AWAY))
+        held, quota = _size(said.held_bytes), _size(said.quota_bytes)
+        shards = f"{_count(said.held_shards, 'shard')}, {said.missing_shards} missing"
         earned, claimed = hold(said.earned_grains), hold(said.claimed_grains)
         health = LedgerHealth.told(
             said.ledger_lost_seconds,
@@ -92,16 +98,19 @@ class Status:
             said.ledger_block_seconds,
         )
         ledger = health.as_text(time.time())
-        last = said.last_certified_epoch
+        proved = _count(said.certified_epochs, "epoch")
+        if said.certified_epochs:
+            proved += f", the last was {said.last_certified_epoch}"
         return "\n".join(
             (
                 f"vault {self.vault[:16]}: {said.standing}",
                 f"  endpoint  {self.endpoint} (process {self.pid})",
                 f"  epoch     {said.epoch}",
                 f"  ledger    {ledger}",
-                f"  holds     {held:.3f} of {quota:.3f} GiB, {shards}",
-                f"  proved    {said.certified_epochs} epochs, the last was {last}",
+                f"  holds     {held} of {quota}: {shards}",
+                f"  proved    {proved}",
                 f"  earned    {earned}, claimed {claimed}",
+                *_way_out(said),
                 *self._of_record(),
             )
         )
@@ -109,7 +118,10 @@ class Status:
     def _of_record(self) -> Iterator[str]:
         record = self.record
         standing = record.standing()
-        yield f"  record    {standing.word}: {standing.reason}"
+        # The journal does not know that the vault leaves; what it did counts still.
+        active = standing.word == "active"
+        word = "" if active else f"{standing.word}: "
+        yield f"  record    {word}{standing.reason}"
         if record.audits:
             last = record.audits[0]
             why = f", {last.reason}" if last.reason else ""
@@ -121,6 +133,30 @@ class Status:
         if record.accusations:
             count = len(record.accusations)
             yield f"  cases     {count}; `holdfast vault record` says how they ended"
+
+
+def _way_out(said: pb.DescribeReply) -> Iterator[str]:
+    if said.deals_left:
+        deals = _count(said.deals_left, "deal")
+        yield f"  leaving   {deals} still to be taken over by others; keep it running"
+    elif said.stake_free_epoch:
+        free = said.stake_free_epoch
+        yield f"  leaving   no deal is left here; the stake is free from epoch {free}"
+    elif said.standing == "withdrawn":
+        yield "  leaving   the stake is back; this vault may be stopped and removed"
+
+
+def _size(count: int) -> str:
+    amount, name = float(count), "B"
+    for larger in _UNITS:
+        if amount < KIB:
+            break
+        amount, name = amount / KIB, larger
+    return f"{count} B" if name == "B" else f"{amount:.1f} {name}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 async def status_of(path: Path) -> Status:

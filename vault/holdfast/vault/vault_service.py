@@ -57,7 +57,7 @@ AnyContext = grpc.aio.ServicerContext[Any, Any]
 class AuditFigures:
     """What the audit side tells everybody who asks how this vault stands.
 
-    `record` is the encoded signed VaultRecord.
+    `record` is the encoded signed VaultRecord; the last two are 0 unless it leaves.
     """
 
     record: bytes
@@ -69,6 +69,8 @@ class AuditFigures:
     earned_grains: int
     claimed_grains: int
     ledger: LedgerHealth
+    deals_left: int = 0
+    stake_free_epoch: int = 0
 
 
 def add_vault_services(
@@ -147,6 +149,8 @@ class VaultService:
             ledger_trouble=audits.ledger.trouble,
             ledger_block=chain.block if chain else 0,
             ledger_block_seconds=chain.seconds if chain else 0,
+            deals_left=audits.deals_left,
+            stake_free_epoch=audits.stake_free_epoch,
         )
 
     async def quote(

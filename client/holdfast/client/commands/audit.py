@@ -71,7 +71,9 @@ def vault_command(
     async def look(auditor: "Auditor") -> "Report":
         chosen = auditor.find_vault(vault)
         found = await auditor.vault(chosen, epochs)
-        return vault_report(auditor.state.params, chosen, found)
+        row = auditor.state.row(chosen)
+        assert row is not None
+        return vault_report(auditor.state.params, row, found)
 
     return _show(invocation, _asking(invocation, network, look), html)
 

@@ -59,6 +59,8 @@ class DescribeReply(_message.Message):
     LEDGER_TROUBLE_FIELD_NUMBER: _builtins.int
     LEDGER_BLOCK_FIELD_NUMBER: _builtins.int
     LEDGER_BLOCK_SECONDS_FIELD_NUMBER: _builtins.int
+    DEALS_LEFT_FIELD_NUMBER: _builtins.int
+    STAKE_FREE_EPOCH_FIELD_NUMBER: _builtins.int
     record: _builtins.bytes
     """signed VaultRecord"""
     epoch: _builtins.int
@@ -87,6 +89,10 @@ class DescribeReply(_message.Message):
     """newest final block; 0 where there is no chain"""
     ledger_block_seconds: _builtins.int
     """that block's time"""
+    deals_left: _builtins.int
+    """while it leaves: deals that nobody took over yet"""
+    stake_free_epoch: _builtins.int
+    """while it leaves: when the stake is free, as it is now"""
     def __init__(
         self,
         *,
@@ -107,10 +113,12 @@ class DescribeReply(_message.Message):
         ledger_trouble: _builtins.str = ...,
         ledger_block: _builtins.int = ...,
         ledger_block_seconds: _builtins.int = ...,
+        deals_left: _builtins.int = ...,
+        stake_free_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certified_epochs", b"certified_epochs", "claimed_grains", b"claimed_grains", "earned_grains", b"earned_grains", "epoch", b"epoch", "held_bytes", b"held_bytes", "held_shards", b"held_shards", "last_certified_epoch", b"last_certified_epoch", "ledger_block", b"ledger_block", "ledger_block_seconds", b"ledger_block_seconds", "ledger_lost_seconds", b"ledger_lost_seconds", "ledger_reachable", b"ledger_reachable", "ledger_sequence", b"ledger_sequence", "ledger_trouble", b"ledger_trouble", "missing_shards", b"missing_shards", "quota_bytes", b"quota_bytes", "record", b"record", "standing", b"standing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certified_epochs", b"certified_epochs", "claimed_grains", b"claimed_grains", "deals_left", b"deals_left", "earned_grains", b"earned_grains", "epoch", b"epoch", "held_bytes", b"held_bytes", "held_shards", b"held_shards", "last_certified_epoch", b"last_certified_epoch", "ledger_block", b"ledger_block", "ledger_block_seconds", b"ledger_block_seconds", "ledger_lost_seconds", b"ledger_lost_seconds", "ledger_reachable", b"ledger_reachable", "ledger_sequence", b"ledger_sequence", "ledger_trouble", b"ledger_trouble", "missing_shards", b"missing_shards", "quota_bytes", b"quota_bytes", "record", b"record", "stake_free_epoch", b"stake_free_epoch", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,13 +34,17 @@ class Leaving:
 
     def _tell(self, epoch: int) -> list[Effect]:
         """Tell the operator whenever the number of deals left changes."""
-        held = self._me.ledger.deals_held(self._me.id)
-        left = sum(epoch < deal.last_epoch(self._me.params) for deal in held)
+        left = self.deals_left(epoch)
         if left == self._left:
             return []
         self._left = left
         fields = {"deals_left": left, "stake_free_epoch": self.free_epoch()}
         return [Log("leaving: others take over this vault's deals", fields)]
+
+    def deals_left(self, epoch: int) -> int:
+        """Return how many deals that run in `epoch` are still this vault's."""
+        held = self._me.ledger.deals_held(self._me.id)
+        return sum(epoch < deal.last_epoch(self._me.params) for deal in held)
 
     def free_epoch(self) -> int:
         """Return the epoch from which the stake is free."""

@@ -5,12 +5,12 @@ together for its operator, who wants to know what is wrong before others act on 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.ledger.core.court import suspicion_of
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.answer import Answer
-from holdfast.protocol.cases import Case
+from holdfast.protocol.cases import Case, CaseFile
 from holdfast.protocol.faults import MissCertificate
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.placement import majority
@@ -125,6 +125,21 @@ class OwnRecord:
             window = params.window_reachable
             return f"{len(missed)} of the last {window} epochs were missed, as it says"
         return None
+
+
+def convicted(record: OwnRecord, file: CaseFile) -> OwnRecord:
+    """Return a record with a case that others keep, and the misses in it.
+
+    `file` was judged guilty; without the settlement that upheld it, nothing changes.
+    """
+    if file.certificate is None:
+        return record
+    period = file.certificate.statement.period + 1
+    accusation = Accusation(file.case, period, file.certificate, file.answer)
+    known = {miss.epoch: miss for miss in (*file.case.misses, *record.misses)}
+    misses = tuple(known[epoch] for epoch in sorted(known, reverse=True))
+    others = (one for one in record.accusations if one.case != file.case)
+    return replace(record, accusations=(accusation, *others), misses=misses)
 
 
 def accusations_of(
