@@ -4,6 +4,7 @@ One checkpoint of its own for each epoch, one acknowledgement for each vault and
 epoch, never of an older head than before; one vote, and no miss beside a vote.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from holdfast.protocol.answer import answer_id
@@ -13,7 +14,7 @@ from holdfast.vault.core import messages as m
 from holdfast.vault.core.fault_messages import TellMiss
 from simulation.sim_vault import SimVault
 
-Said = tuple[str, VaultId, VaultId, int]
+Said = tuple[str, VaultId, VaultId]
 
 
 @dataclass
@@ -21,7 +22,9 @@ class Consistency:
     """Hears everything that is said; `broken` are the contradictions."""
 
     broken: list[str] = field(default_factory=list)
-    _said: dict[Said, Digest] = field(default_factory=dict)
+    _said: dict[int, dict[Said, Digest]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     _heads: dict[tuple[VaultId, VaultId, DealId], int] = field(default_factory=dict)
 
     def called(self, vault: SimVault, call: fx.Call) -> None:
@@ -31,10 +34,10 @@ class Consistency:
                 self._say(vault, "checkpoint", value.vault, value.epoch, value.digest())
             case TellMiss(miss, signer) if signer == vault.id:
                 said = miss.value
-                if ("vote", vault.id, said.vault, said.epoch) in self._said:
+                heard = self._said[said.epoch]
+                if ("vote", vault.id, said.vault) in heard:
                     self._tell(vault, "a miss beside a vote", said.epoch)
-                key = ("miss", vault.id, said.vault, said.epoch)
-                self._said[key] = Digest(b"")
+                heard["miss", vault.id, said.vault] = Digest(b"")
             case _:
                 pass
 
@@ -54,18 +57,20 @@ class Consistency:
                 value_ = answer.value
                 about = value_.checkpoint.vault
                 self._say(vault, "vote", about, value_.epoch, answer_id(answer))
-                if ("miss", vault.id, about, value_.epoch) in self._said:
+                if ("miss", vault.id, about) in self._said[value_.epoch]:
                     self._tell(vault, "a vote beside a miss", value_.epoch)
             case _:
                 pass
 
     def forget_before(self, epoch: int) -> None:
-        self._said = {key: d for key, d in self._said.items() if key[3] >= epoch}
+        for old in [one for one in self._said if one < epoch]:
+            del self._said[old]
 
     def _say(
         self, vault: SimVault, what: str, about: VaultId, epoch: int, named: Digest
     ) -> None:
-        if self._said.setdefault((what, vault.id, about, epoch), named) != named:
+        said = self._said[epoch].setdefault((what, vault.id, about), named)
+        if said != named:
             self._tell(vault, f"two different things: {what}", epoch)
 
     def _tell(self, vault: SimVault, what: str, epoch: int) -> None:

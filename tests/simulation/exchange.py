@@ -28,14 +28,17 @@ class Exchange:
     def send(self) -> None:
         weather, clock = self._universe.weather, self._universe.clock
         copies = weather.copies()
-        if self._apart() or weather.lost():
+        if self._is_lost():
             self._time_out()
             return
         for _ in range(copies):
             clock.after(weather.delay() + self._target.slow_seconds, self._arrive)
 
-    def _apart(self) -> bool:
-        return self._universe.weather.split(self._caller.number, self._target.number)
+    def _is_lost(self) -> bool:
+        weather = self._universe.weather
+        if weather.sides and weather.split(self._caller.number, self._target.number):
+            return True
+        return weather.lost()
 
     def _arrive(self) -> None:
         universe, target = self._universe, self._target
@@ -44,7 +47,7 @@ class Exchange:
             return
         token = next(universe.tokens)
         universe.replies[token] = self._answered
-        target.deliver(ev.Asked(universe.now, token, self._call.request))
+        target.deliver(ev.Asked(universe.clock.now, token, self._call.request))
         if token in universe.replies:
             self._time_out()
 
@@ -52,14 +55,14 @@ class Exchange:
         if isinstance(effect, fx.Reply):
             heard = self._universe.consistency
             heard.replied(self._target, self._call.request, effect.reply)
-        weather = self._universe.weather
-        if self._apart() or weather.lost():
+        if self._is_lost():
             self._time_out()
             return
-        self._universe.clock.after(weather.delay(), lambda: self._back(effect))
+        universe = self._universe
+        universe.clock.after(universe.weather.delay(), lambda: self._back(effect))
 
     def _back(self, effect: fx.Reply | fx.Refuse) -> None:
-        call, now = self._call, self._universe.now
+        call, now = self._call, self._universe.clock.now
         if isinstance(effect, fx.Reply):
             self._end(ev.Replied(now, call.peer, call.request, effect.reply))
         else:

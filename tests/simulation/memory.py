@@ -7,24 +7,28 @@ REMEMBERED_MAX = 20_000
 
 
 class Memory:
-    """Results by key; `kept` are the values whose ids the key is made of."""
+    """Results by key; `kept` are the values whose ids the key is made of.
 
-    __slots__ = ("_known",)
+    `known` maps each key to its kept values and its result: who asks often looks there
+    first.
+    """
+
+    __slots__ = ("known",)
 
     def __init__(self) -> None:
-        self._known: dict[Any, tuple[Any, Any]] = {}
+        self.known: dict[Any, tuple[Any, Any]] = {}
 
     def get(
         self, key: Any, kept: Any, function: Callable[..., Any], *arguments: Any
     ) -> Any:
         """Return the result known under a key, or ask for it; errors pass through."""
-        found = self._known.get(key)
+        found = self.known.get(key)
         if found is not None:
             return found[1]
         result = function(*arguments)
-        if len(self._known) > REMEMBERED_MAX:
-            self._known.clear()
-        self._known[key] = (kept, result)
+        if len(self.known) > REMEMBERED_MAX:
+            self.known.clear()
+        self.known[key] = (kept, result)
         return result
 
 

@@ -47,18 +47,25 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     yield checkpoint.Entries, "tree", by_identity(checkpoint.Entries.tree)
     for owner, name in FORMATS:
         yield owner, name, _of_format(getattr(owner, name))
+    yield encoding.Format, "decode", lru_cache(1 << 15)(encoding.Format.decode)
+    yield (
+        signing.SignedFormat,
+        "decode",
+        lru_cache(1 << 15)(signing.SignedFormat.decode),
+    )
+    yield from everywhere(answer, "answer_id", by_identity)
     yield leaf_reading, "_prove", _prove()
     yield answer, "_check_leaf", _check_leaf()
-    yield from _everywhere(checkpoint, "entry_leaf", lru_cache(1 << 14))
-    yield from _everywhere(manifest, "entry_leaf", lru_cache(1 << 14))
-    yield from _everywhere(checkpointing, "acknowledgement_message", _said)
-    yield from _everywhere(declared, "applied", _applied)
-    yield from _everywhere(checkpoint, "checkpoint_of", _checkpoint_of)
+    yield from everywhere(checkpoint, "entry_leaf", lru_cache(1 << 14))
+    yield from everywhere(manifest, "entry_leaf", lru_cache(1 << 14))
+    yield from everywhere(checkpointing, "acknowledgement_message", _said)
+    yield from everywhere(declared, "applied", _applied)
+    yield from everywhere(checkpoint, "checkpoint_of", _checkpoint_of)
     for home, name in CHECKS:
-        yield from _everywhere(home, name, _check)
+        yield from everywhere(home, name, _check)
 
 
-def _everywhere(
+def everywhere(
     home: Any, name: str, remember: Callable[[Any], Any]
 ) -> Iterator[tuple[Any, str, Any]]:
     """Yield a patch for each module that has a function, whatever it calls it."""
@@ -116,9 +123,12 @@ def _rank() -> Callable[..., int | None]:
 def _of_format(method: Callable[..., bytes]) -> Callable[..., bytes]:
     """Remember a method of few long-lived objects, by the identity of its argument."""
     memory = Memory()
+    known = memory.known
 
     def remembering(self: Any, value: Any, *network: Any) -> Any:
         key = (id(self), id(value))
+        if (found := known.get(key)) is not None:
+            return found[1]
         return memory.get(key, value, method, self, value, *network)
 
     return remembering
@@ -194,6 +204,7 @@ def _checkpoint_of(make: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check(check: Callable[..., Any]) -> Callable[..., Any]:
     memory = Memory()
+    known = memory.known
 
     def remembering(
         value: Any,
@@ -202,9 +213,13 @@ def _check(check: Callable[..., Any]) -> Callable[..., Any]:
         identities: Any,
         *stand_ins: Sequence[Any],
     ) -> Any:
-        key = (id(value), tuple(group), tuple(map(tuple, stand_ins)))
+        # Groups and stand-ins are drawn once for all vaults, so they are the same.
+        key = (id(value), id(group), *map(id, stand_ins))
+        if (found := known.get(key)) is not None:
+            return found[1]
+        kept = (value, group, stand_ins)
         return memory.get(
-            key, value, check, value, network, group, identities, *stand_ins
+            key, kept, check, value, network, group, identities, *stand_ins
         )
 
     return remembering

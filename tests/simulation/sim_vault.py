@@ -4,9 +4,9 @@ It does what production's driver does: saves are durable before anything else
 leaves. It may die between any two effects, and starts again from what was saved.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.followed import LedgerState
@@ -27,7 +27,7 @@ from simulation.sim_holder import SimHolder
 if TYPE_CHECKING:
     from simulation.masks import Mask
 
-Carry = Callable[["SimVault", fx.Effect], None]
+Carriers = Mapping[type, Callable[["SimVault", Any], None]]
 CLAIM_GRAINS = 1_000
 
 
@@ -39,7 +39,7 @@ class SimVault:
     keys: NodeKeys
     params: NetworkParams
     now: Callable[[], float]
-    carry: Carry
+    carriers: Carriers
     reach: Callable[["SimVault", VaultId], "SimVault | None"]
     mask: "Mask | None" = None
     alive: bool = False
@@ -102,10 +102,9 @@ class SimVault:
         saves = [effect.saved for effect in effects if type(effect) is fx.Save]
         if saves and not self._save(saves):
             effects = [effect for effect in effects if not _offers(effect)]
-        carry = self.carry
+        carriers = self.carriers
         for effect in effects:
-            if type(effect) is not fx.Save:
-                carry(self, effect)
+            carriers[type(effect)](self, effect)
         if self.dies_at is not None and effects:
             self.alive = False
 

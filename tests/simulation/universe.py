@@ -57,6 +57,7 @@ class Universe:
         self.clock = Clock(float(params.genesis_seconds))
         self.chronicle = Chronicle()
         self.weather = Weather(climate or Climate(), random.Random(seed + 1))
+        self._handlers = self._table()
         self.vaults: list[SimVault] = []
         self.by_id: dict[VaultId, SimVault] = {}
         self.calls: Counter[str] = Counter()
@@ -70,7 +71,6 @@ class Universe:
         everybody = [self._made(number, seed) for number in range(vaults)]
         self.owner_seeds = [self.dice.randbytes(32) for _ in range(owners)]
         self.chain = SimChain(params, self._accounts(everybody), lambda: self.clock.now)
-        self._handlers = self._table()
 
     def _made(self, number: int, seed: int) -> SimVault:
         secret = seed.to_bytes(8, "big") + number.to_bytes(24, "big")
@@ -79,15 +79,12 @@ class Universe:
             NodeKeys(secret),
             self.params,
             lambda: self.clock.now,
-            self._carry,
+            self._handlers,
             self.reach,
         )
         self.vaults.append(vault)
         self.by_id[vault.id] = vault
         return vault
-
-    def _carry(self, vault: SimVault, effect: fx.Effect) -> None:
-        self._handlers[type(effect)](vault, effect)
 
     def _accounts(self, vaults: list[SimVault]) -> list[Any]:
         owners = (AccountKey.from_secret(secret) for secret in self.owner_seeds)
@@ -113,6 +110,7 @@ class Universe:
             fx.FindDeals: self._find_deals,
             fx.Submit: self._submit,
             fx.Log: self._log,
+            fx.Save: _nothing,
         }
 
     # Time and the ledger.
@@ -218,8 +216,9 @@ class Universe:
         def act() -> None:
             if vault.life == life and vault.alive:
                 vault.wakes.discard(seconds)
-                vault.asked = {one for one in vault.asked if one > self.now}
-                vault.deliver(ev.Woken(self.now, self.dice.randbytes(32)))
+                now = self.clock.now
+                vault.asked = {one for one in vault.asked if one > now}
+                vault.deliver(ev.Woken(now, self.dice.randbytes(32)))
 
         self.clock.at(max(seconds, self.now), act)
 
@@ -233,10 +232,10 @@ class Universe:
         kind = type(call.request).__name__
         self.calls[kind] += 1
         target = self.by_id[call.peer]
-        self.chronicle.note(self.now, kind, vault.number * 4096 + target.number)
+        who = vault.number * 4096 + target.number
+        self.chronicle.note(self.clock.now, kind, who)
         self.consistency.called(vault, call)
-        exchange = Exchange(self, vault, target, call)
-        exchange.send()
+        Exchange(self, vault, target, call).send()
 
     def _take_entries(self, vault: SimVault, effect: fx.TakeEntries) -> None:
         data = vault.holder.data
