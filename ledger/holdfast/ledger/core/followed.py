@@ -55,6 +55,7 @@ class LedgerState:
         self._deals: dict[DealId, Deal] = {}
         self._deal_keys: dict[DealId, bytes] = {}
         self._held: dict[VaultId, set[DealId]] = {}
+        self._holding: dict[VaultId, tuple[Deal, ...]] = {}
         self._followed: set[VaultId] = set()
         self.wished: set[VaultId] = set()
         self._registries: dict[int, tuple[VaultId, ...]] = {}
@@ -75,14 +76,8 @@ class LedgerState:
             self._beacons[beacon.epoch] = beacon.value
         while len(self._beacons) > BEACONS_MAX:
             del self._beacons[min(self._beacons)]
-        if news.vaults:
-            self._registries.clear()
-            self._groups.clear()
-            self._committees.clear()
-            self._drawn.clear()
         for row in news.vaults:
-            self._rows[row.vault] = row
-            self._identities[row.vault] = row.identity_key
+            self._take_vault(row)
         for deal in news.deals:
             self._take_deal(deal)
         if news.settlement and news.settlement.statement.period > self.settled_period:
@@ -266,7 +261,11 @@ class LedgerState:
 
     def deals_held(self, vault: VaultId) -> tuple[Deal, ...]:
         """Return the mirrored deals that name `vault` as a holder, by id."""
-        return tuple(self._deals[deal] for deal in sorted(self._held.get(vault, ())))
+        known = self._holding.get(vault)
+        if known is None and (held := self._held.get(vault)):
+            known = tuple(self._deals[deal] for deal in sorted(held))
+            self._holding[vault] = known
+        return known or ()
 
     def follows(self, vault: VaultId) -> bool:
         """Return whether all deals of a vault are mirrored; if not, wish for them."""
@@ -285,10 +284,27 @@ class LedgerState:
         """Return every mirrored deal."""
         return tuple(self._deals.values())
 
+    def _take_vault(self, row: RegisteredVault) -> None:
+        before = self._rows.get(row.vault)
+        self._rows[row.vault] = row
+        self._identities[row.vault] = row.identity_key
+        if before is None or _membership(before) != _membership(row):
+            self._registries.clear()
+            self._groups.clear()
+            self._committees.clear()
+            self._drawn.clear()
+
     def _take_deal(self, deal: Deal) -> None:
         before = self._deals.get(deal.id)
         for holder in before.holders if before else ():
             self._held.get(holder.vault, set()).discard(deal.id)
+            self._holding.pop(holder.vault, None)
         self._deals[deal.id] = deal
         for holder in deal.holders:
             self._held.setdefault(holder.vault, set()).add(deal.id)
+            self._holding.pop(holder.vault, None)
+
+
+def _membership(row: RegisteredVault) -> tuple[object, ...]:
+    """Return what of a row says when its vault belongs to what; the rest is money."""
+    return row.number, row.listing, row.joined_epoch, row.left_epoch

@@ -46,6 +46,10 @@ def open_slot(
     """Return one index of a deal as an open slot, or None when it is none."""
     if index >= deal.n or not is_running(ledger, deal, epoch):
         return None
+    return _open_slot(ledger, deal, index)
+
+
+def _open_slot(ledger: LedgerState, deal: Deal, index: int) -> OpenSlot | None:
     lost = deal.holders[index].vault
     row = ledger.row(lost)
     if row is None or row.left_epoch is None:
@@ -58,7 +62,9 @@ def open_slot(
 
 def open_slots(ledger: LedgerState, deal: Deal, epoch: int) -> tuple[OpenSlot, ...]:
     """Return the open slots of a deal, by index."""
-    found = (open_slot(ledger, deal, index, epoch) for index in range(deal.n))
+    if not is_running(ledger, deal, epoch):
+        return ()
+    found = (_open_slot(ledger, deal, index) for index in range(deal.n))
     return tuple(slot for slot in found if slot)
 
 
