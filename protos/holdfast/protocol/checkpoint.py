@@ -9,7 +9,6 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from holdfast.protocol.encoding import (
@@ -120,7 +119,7 @@ class Entries:
 
     def __post_init__(self) -> None:
         deals = [entry.deal for entry in self.items]
-        if any(a >= b for a, b in pairwise(deals)):
+        if deals != sorted(set(deals)):
             raise ValueError("entries must be sorted by deal, each deal once")
 
     def tree(self) -> SumTree:

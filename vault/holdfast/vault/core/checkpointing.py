@@ -78,6 +78,7 @@ class Checkpointing:
         self._repeating = Repeating(me)
         self._outbox = Outbox((), 1.0)
         self._bases: dict[VaultId, Declared] = {}
+        self._offers: dict[Digest | None, OfferCheckpoint] = {}
         self.recollection = Recollection(me)
         self._certificate: StorageCertificate | None = None
         self._warned_epoch = -1
@@ -104,6 +105,7 @@ class Checkpointing:
     def certified(self, certificate: StorageCertificate) -> None:
         """Take the newest certificate, which goes along with the next offer."""
         self._certificate = certificate
+        self._offers = {}
 
     def step(self, now: float) -> list[Effect]:
         """Do what the time and the ledger now allow."""
@@ -130,6 +132,7 @@ class Checkpointing:
         value = checkpoint_of(self._me.id, self._epoch, event.entries)
         signed = CHECKPOINT.sign(value, self._me.network, self._me.pair)
         self._signed = CheckpointSigned(signed, declared)
+        self._offers = {}
         effects: list[Effect] = [Save(self._signed)]
         return effects + self._start_offering(event.now)
 
@@ -183,9 +186,20 @@ class Checkpointing:
         return [told, *([WakeAt(later)] if now < later else self._offer(now))]
 
     def offer_for(self, peer: VaultId) -> OfferCheckpoint:
-        """Return the offer with what changed since this neighbour's base."""
+        """Return the offer with what changed since this neighbour's base.
+
+        Most have the same base; what changed since then is found once.
+        """
+        base = self._bases.get(peer)
+        root = base.root if base else None
+        offer = self._offers.get(root)
+        if offer is None:
+            offer = self._offers[root] = self._offer_since(base)
+        return offer
+
+    def _offer_since(self, base: Declared | None) -> OfferCheckpoint:
         assert self._signed
-        base, declared = self._bases.get(peer), self._signed.declared
+        declared = self._signed.declared
         change = change_between(base.entries if base else None, declared.entries)
         deals = [entry.deal for entry in change.changed.items]
         heads = tuple(declared.heads[deal] for deal in deals if deal in declared.heads)

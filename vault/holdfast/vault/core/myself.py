@@ -1,5 +1,6 @@
 """Who this vault is, and the ledger as it knows it: what every machine is given."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,6 +37,7 @@ class Myself:
         """The network's id."""
         return self.ledger.network_id
 
-    def epoch_at(self, now: float) -> int:
-        """Return the epoch at a second."""
-        return self.params.epoch_at(now)
+    @cached_property
+    def epoch_at(self) -> Callable[[float], int]:
+        """The epoch at a second: `NetworkParams.epoch_at`, which every step asks."""
+        return self.params.epoch_at

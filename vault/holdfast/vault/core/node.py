@@ -71,9 +71,7 @@ class Node:
 
     def receive(self, event: Event) -> list[Effect]:
         """Take in one fact and return what to do about it."""
-        effects = self._dispatch(event)
-        self._take_certificates(effects, event.now)
-        return effects
+        return self._dispatch(event)
 
     def check_sibling(self, request: SignedSiblingRequest, now: float) -> Entry:
         """Return the entry that a sibling may fetch now, or raise ProtocolError."""
@@ -185,7 +183,7 @@ class Node:
                 effects = self.checkpoints.acknowledged(now, peer, request, reply)
                 return effects + self.answering.step(now)
             case messages.SubmitAnswer(), messages.Voted():
-                return self.answering.voted(peer, request, reply)
+                return self._voted(now, peer, request, reply)
             case messages.AskLastCheckpoint(), messages.LastCheckpoint():
                 return self.checkpoints.recollection.remembered(peer, reply)
             case messages.Certify(), messages.Noted():
@@ -257,21 +255,25 @@ class Node:
             case _:
                 return []
 
-    def _take_certificates(self, effects: list[Effect], now: float) -> None:
-        """Hand our new certificates to the store that settlements count."""
+    def _voted(
+        self,
+        now: float,
+        peer: VaultId,
+        request: messages.SubmitAnswer,
+        reply: messages.Voted,
+    ) -> list[Effect]:
+        """Count a vote, and hand a new certificate to what settlements count."""
+        effects = self.answering.voted(peer, request, reply)
         for effect in effects:
-            if not isinstance(effect, Save):
-                continue
-            match effect.saved:
-                case CertificateKept(certificate) if (
-                    certificate.checkpoint.value.vault == self._me.id
-                ):
+            match effect:
+                case Save(CertificateKept(certificate)):
                     stood = self.answering.stood
                     assert stood
                     entries = stood.declared.entries
                     self.proofs.own(certificate, entries, now)
                 case _:
                     pass
+        return effects
 
 
 def _vault(peer: events.Peer) -> VaultId:

@@ -40,9 +40,11 @@ def check_offer_party(me: Myself, offer: OfferCheckpoint) -> None:
         raise RefusedError(
             Refusal.UNREADY, "the neighbours of this vault and epoch are not known yet"
         )
-    drawn = me.ledger.stand_ins(checkpoint.vault, checkpoint.epoch, for_answer=False)
-    if me.id not in group and me.id not in drawn:
-        raise RefusedError(Refusal.DENIED, "this vault is not among the neighbours")
+    if me.id not in group:
+        vault, epoch = checkpoint.vault, checkpoint.epoch
+        if me.id not in me.ledger.stand_ins(vault, epoch, for_answer=False):
+            text = "this vault is not among the neighbours"
+            raise RefusedError(Refusal.DENIED, text)
     if not me.ledger.follows(checkpoint.vault):
         raise RefusedError(
             Refusal.UNREADY, "the deals of this vault are not known here yet"

@@ -70,5 +70,7 @@ class Outbox:
 
     def next_due(self) -> float | None:
         """Return when the next peer is due, or None while all are in flight or done."""
-        soonest = min(self._next.values(), default=_IN_FLIGHT)
+        if not self._next:
+            return None
+        soonest = min(self._next.values())
         return None if soonest == _IN_FLIGHT else soonest

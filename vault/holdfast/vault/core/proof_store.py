@@ -133,20 +133,20 @@ class ProofStore:
 
     def _check(self, certificate: StorageCertificate, entries: Entries | None) -> None:
         value = certificate.checkpoint.value
-        ledger = self._ledger
-        group = ledger.group(value.vault, certificate.epoch)
+        ledger, epoch = self._ledger, certificate.epoch
+        group = ledger.group(value.vault, epoch)
         if not group:
             raise RefusedError(
                 Refusal.UNREADY, "the group of a certificate is not known here yet"
             )
+        # Stand-ins are drawn only for the few certificates that they signed.
+        theirs = any(vote.signer not in group for vote in certificate.votes)
+        stand_ins = (
+            ledger.stand_ins(value.vault, epoch, for_answer=True) if theirs else ()
+        )
+        network, known = ledger.network_id, ledger.identities()
         try:
-            check_certificate(
-                certificate,
-                ledger.network_id,
-                group,
-                ledger.identities(),
-                ledger.stand_ins(value.vault, certificate.epoch, for_answer=True),
-            )
+            check_certificate(certificate, network, group, known, stand_ins)
         except ProtocolError as error:
             raise RefusedError(Refusal.DENIED, str(error)) from error
         if entries is None:

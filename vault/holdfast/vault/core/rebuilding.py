@@ -85,7 +85,7 @@ class Rebuilding:
 
     def _next(self, now: float) -> list[Effect]:
         # A request names its epoch: what is left over is asked for in the next one.
-        if self._running or self._me.epoch_at(now) != self._epoch:
+        if self._running or not self._queue or self._me.epoch_at(now) != self._epoch:
             return []
         while self._queue:
             entry = self._queue.pop()

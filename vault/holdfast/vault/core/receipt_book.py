@@ -30,6 +30,8 @@ class ReceiptBook:
 
     def least_sequence(self, deal: DealId, epoch: int) -> int:
         """Return which sequence a checkpoint of `epoch` must have at least."""
-        known = self._deals.get(deal, ())
+        known = self._deals.get(deal)
+        if known is None:
+            return 0
         dated = (item.sequence for item in known if item.epoch <= epoch - 2)
         return max(dated, default=0)

@@ -72,10 +72,13 @@ class Court:
         period = self._me.params.period_of(self._me.epoch_at(now))
         if period > self._period:
             self._period, self._sittings = period, {}
+        cases = self._cases.of_period(period)
+        if not cases and not self._sittings:
+            return []
         if self._me.id not in self._me.ledger.committee(period):
             return []
         effects: list[Effect] = []
-        for kept in self._cases.of_period(period):
+        for kept in cases:
             vault = kept.case.vault
             if kept.lying or vault == self._me.id:
                 continue

@@ -61,6 +61,8 @@ class SlotClaiming:
 
     def step(self, now: float) -> list[Effect]:
         """Tell the committee, and show the ledger what it certified."""
+        if not (self._telling or self._showing or self._taking_over.is_claiming):
+            return []
         claims = {
             attempt.deal: (attempt, attempt.claim)
             for attempt in self._taking_over.claimed()

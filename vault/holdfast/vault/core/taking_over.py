@@ -68,14 +68,19 @@ class TakingOver:
         self._fresh: dict[DealId, int] = {}
         self.taken_slots = 0
 
+    @property
+    def is_claiming(self) -> bool:
+        """Whether a slot is being taken over, claimed already or not yet."""
+        return bool(self._attempts)
+
     def claimed(self) -> tuple[Attempt, ...]:
         """Return the slots for which we hold what they ask for, not yet ours."""
         return tuple(one for one in self._attempts.values() if one.claim)
 
     def step(self, now: float) -> list[Effect]:
         """Begin when the answers of this epoch are due."""
-        ended = self._end_attempts(self._me.epoch_at(now))
         epoch = self._me.epoch_at(now)
+        ended = self._end_attempts(epoch)
         deadline = self._deadline_of(epoch)
         if epoch == self._epoch or not deadline:
             return ended + self._next(now)
@@ -136,7 +141,7 @@ class TakingOver:
 
     def _next(self, now: float) -> list[Effect]:
         # A request names its epoch: what is left over is asked for in the next one.
-        if self._running or self._me.epoch_at(now) != self._epoch or not self._queue:
+        if self._running or not self._queue or self._me.epoch_at(now) != self._epoch:
             return []
         self._running = True
         return [self._queue.pop(0)]

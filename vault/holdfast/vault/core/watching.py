@@ -94,7 +94,7 @@ class Watching:
         self._votes = {(v.vault, v.epoch): v for v in restored.votes}
         missed = (given.miss.value for given in restored.misses_given)
         self._refrained = {(miss.vault, miss.epoch) for miss in missed}
-        self._beacon_seconds: dict[int, float] = {}
+        self._deadlines: dict[int, float] = {}
         self._receipts = ReceiptBook()
         self._certificates: dict[VaultId, StorageCertificate] = {}
         self._conflicts: dict[VaultId, Conflict] = {}
@@ -104,8 +104,8 @@ class Watching:
     def step(self, now: float) -> list[Effect]:
         """Note when beacons are learned, and forget what is long over."""
         epoch = self._me.epoch_at(now)
-        if self._me.ledger.beacon(epoch) and epoch not in self._beacon_seconds:
-            self._beacon_seconds = {epoch: now}
+        if epoch not in self._deadlines and self._me.ledger.beacon(epoch):
+            self._deadlines = {epoch: answer_deadline(self._me.params, epoch, now)}
             oldest = epoch - 2
             self._votes = {k: v for k, v in self._votes.items() if k[1] >= oldest}
             self._refrained = {key for key in self._refrained if key[1] >= oldest}
@@ -120,7 +120,7 @@ class Watching:
 
     def deadline_known(self, epoch: int) -> float:
         """Return the answer deadline of `epoch`, or 0 before its beacon is known."""
-        return self._deadline(epoch) if epoch in self._beacon_seconds else 0.0
+        return self._deadlines.get(epoch, 0.0)
 
     def certificate(self, vault: VaultId) -> StorageCertificate | None:
         """Return the newest certificate that a vault showed, which nobody verified."""
@@ -303,20 +303,23 @@ class Watching:
             text = f"epoch {epoch} is not the current one"
             raise RefusedError(Refusal.UNTIMELY, text)
         group = self._me.ledger.group(vault, epoch)
-        if not group or epoch not in self._beacon_seconds:
+        if not group or epoch not in self._deadlines:
             raise RefusedError(
                 Refusal.UNREADY, f"the beacon of epoch {epoch} is not known here yet"
             )
-        drawn = self._me.ledger.stand_ins(vault, epoch, for_answer=True)
-        if self._me.id not in group and self._me.id not in drawn:
-            raise RefusedError(Refusal.DENIED, "this vault is not among the neighbours")
+        if self._me.id not in group:
+            drawn = self._me.ledger.stand_ins(vault, epoch, for_answer=True)
+            if self._me.id not in drawn:
+                text = "this vault is not among the neighbours"
+                raise RefusedError(Refusal.DENIED, text)
         if now >= self._deadline(epoch):
             text = f"the answer of epoch {epoch} came too late"
             raise RefusedError(Refusal.UNTIMELY, text)
 
     def _deadline(self, epoch: int) -> float:
-        learned = self._beacon_seconds.get(epoch, 0.0)
-        return answer_deadline(self._me.params, epoch, learned)
+        """Return the deadline, as if its beacon came in time while it is not known."""
+        known = self._deadlines.get(epoch)
+        return answer_deadline(self._me.params, epoch, 0.0) if known is None else known
 
     def _remember(self, given: AcknowledgementGiven) -> None:
         value = given.checkpoint.value
