@@ -9,11 +9,12 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING, Final
 
 from holdfast.protocol.errors import HoldfastError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 DIRECTORIES_MAX: Final = 65_536
 _ANYTHING: Final = "."
@@ -86,7 +87,9 @@ def read_patterns(path: Path) -> list[str]:
     return lines
 
 
-def _compiled(lines: Sequence[str]) -> GitIgnoreSpec:
+def _compiled(lines: Sequence[str]) -> "GitIgnoreSpec":
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 # only few commands need it
+
     for line in lines:
         try:
             (pattern,) = GitIgnoreSpec.from_lines([line], backend="simple").patterns
@@ -97,7 +100,7 @@ def _compiled(lines: Sequence[str]) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(lines, backend="simple")
 
 
-def _last_match(spec: GitIgnoreSpec, path: str, top: int = 0) -> int | None:
+def _last_match(spec: "GitIgnoreSpec", path: str, top: int = 0) -> int | None:
     """Return which pattern is the last that names this very path.
 
     The first `top` characters are a PATH that was asked for: what a pattern says of
