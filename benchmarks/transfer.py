@@ -4,7 +4,7 @@
 
 Starts a ledger and vaults on this machine, backs up random files with the SDK in a
 process of its own, restores them on a new profile, and compares. MB are 10^6 bytes
-of user data; CPU counts client and vaults together, the vaults' audits included.
+of user data; CPU of client and vaults is told apart, the vaults' audits included.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,30 +33,58 @@ GIB = 1 << 30
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-async def transfer(home: Path, source: Path, target: Path) -> dict[str, Any]:
+async def transfer(
+    home: Path, source: Path, target: Path, vaults: list[int]
+) -> dict[str, Any]:
+    """Upload and restore; `vaults` are the pids of the network's vaults."""
     profile = Profile.load(home)
     async with await AsyncClient.connect(profile, profile.unlock("pass")) as client:
         if not await client.balance():
             await client.faucet()
-        up, up_cpu = time.perf_counter(), time.process_time()
+        start = _Reading.now(vaults)
         result = await client.backup([source])
-        up, up_cpu = time.perf_counter() - up, time.process_time() - up_cpu
+        up = _Reading.now(vaults).since(start)
         peak = _peak_mib()
-        down, down_cpu = time.perf_counter(), time.process_time()
+        start = _Reading.now(vaults)
         report = await client.restore("latest", target)
-        down, down_cpu = time.perf_counter() - down, time.process_time() - down_cpu
+        down = _Reading.now(vaults).since(start)
         assert report.complete, report.failures
     sent = report.bytes_written
     return {
         "bytes": sent,
         "sealed_bytes": result.bytes_uploaded,
-        "upload_mb_s": round(sent / up / 1e6, 1),
-        "upload_client_cpu_s_gib": round(up_cpu * GIB / sent, 2),
-        "download_mb_s": round(sent / down / 1e6, 1),
-        "download_client_cpu_s_gib": round(down_cpu * GIB / sent, 2),
+        **up.figures("upload", sent),
+        **down.figures("download", sent),
         "upload_peak_rss_mib": peak,
         "peak_rss_mib": _peak_mib(),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Seconds of the clock, and of CPU in this process and in all vaults."""
+
+    wall: float
+    client: float
+    vaults: float
+
+    @classmethod
+    def now(cls, vaults: list[int]) -> "_Reading":
+        return cls(time.perf_counter(), time.process_time(), _cpu_seconds(vaults))
+
+    def since(self, start: "_Reading") -> "_Reading":
+        return _Reading(
+            self.wall - start.wall,
+            self.client - start.client,
+            self.vaults - start.vaults,
+        )
+
+    def figures(self, way: str, size: int) -> dict[str, Any]:
+        return {
+            f"{way}_mb_s": round(size / self.wall / 1e6, 1),
+            f"{way}_client_cpu_s_gib": round(self.client * GIB / size, 2),
+            f"{way}_vaults_cpu_s_gib": round(self.vaults * GIB / size, 2),
+        }
 
 
 def _peak_mib() -> int:
@@ -85,16 +114,14 @@ def measure(mib: int, vaults: int, runs: int) -> list[dict[str, Any]]:
             with (source / "random").open("wb") as file:
                 for _ in range(mib):
                     file.write(os.urandom(1 << 20))
-            before = _cpu_seconds(pids)
-            command = [sys.executable, __file__, "--child", str(top / "home")]
             target = top / "target"
+            given = [str(top / "home"), str(source), str(target), json.dumps(pids)]
             done = subprocess.run(
-                [*command, str(source), str(target)], check=True, stdout=subprocess.PIPE
+                [sys.executable, __file__, "--child", *given],
+                check=True,
+                stdout=subprocess.PIPE,
             )
             found = json.loads(done.stdout)
-            found["vaults_cpu_s_gib"] = round(
-                (_cpu_seconds(pids) - before) * GIB / found["bytes"], 2
-            )
             inside = target / source.relative_to("/")
             subprocess.run(["cmp", source / "random", inside / "random"], check=True)
             shutil.rmtree(target)
@@ -114,11 +141,12 @@ def main() -> None:
     parser.add_argument("--vaults", type=int, default=8)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        home, source, target = map(Path, arguments.child)
-        print(json.dumps(asyncio.run(transfer(home, source, target))))
+        home, source, target = map(Path, arguments.child[:3])
+        pids = json.loads(arguments.child[3])
+        print(json.dumps(asyncio.run(transfer(home, source, target, pids))))
         return
     results = measure(arguments.mib, arguments.vaults, arguments.runs)
     if arguments.json:

@@ -11,16 +11,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from holdfast.client.buffers import BufferPool
 from holdfast.client.core.blobs import BlobId, BlobKind, blob_id
 from holdfast.client.core.frames import Frame, Framer, RawFrame, compress
 from holdfast.client.core.index import Index, PackRecord, record_of
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.pack import Pack, Packer
 from holdfast.client.core.ports import ChunkWriter
-from holdfast.client.core.seal import preferred_cipher, salt_of, seal
+from holdfast.client.core.seal import (
+    PLAINTEXT_BYTES_MAX,
+    new_memory,
+    preferred_cipher,
+    salt_of,
+    seal,
+)
+from holdfast.protocol.units import CHUNK_BYTES_MAX
 
 _COMPRESSORS: Final = min(4, os.cpu_count() or 1)
 _FRAMES_IN_FLIGHT_MAX: Final = 2 + 2 * _COMPRESSORS
+_IDLE_BUFFERS_MAX: Final = 32
 
 
 class PackLog(Protocol):
@@ -149,6 +158,8 @@ class _Sender:
         self._cipher = preferred_cipher()
         kinds = (BlobKind.DATA, BlobKind.TREE)
         self._packers = {kind: Packer(kind) for kind in kinds}
+        self._plaintext = new_memory(PLAINTEXT_BYTES_MAX)
+        self._buffers = BufferPool(CHUNK_BYTES_MAX, _IDLE_BUFFERS_MAX)
         self.bytes_stored = 0
 
     def add(self, kind: BlobKind, frame: Future[Frame]) -> list[PackRecord]:
@@ -158,9 +169,10 @@ class _Sender:
         return self._send_all(self._packers[kind].flush())
 
     def send(self, pack: Pack) -> PackRecord:
-        plaintext = pack.plaintext()
+        plaintext = pack.plaintext_in(self._plaintext)
         salt = salt_of(self._keys.salt, plaintext)
-        sealed = seal(self._keys.seal, salt, plaintext, self._cipher)
+        take = self._buffers.take
+        sealed = seal(self._keys.seal, salt, plaintext, self._cipher, take)
         chunk = self._writer.add(sealed)
         self.bytes_stored += len(sealed)
         return record_of(chunk, len(sealed), pack.table)

@@ -7,9 +7,10 @@ are let go once every holder has its own, and made again if one of them loses it
 import threading
 from dataclasses import dataclass
 
+from holdfast.client.buffers import BufferPool
 from holdfast.protocol.chunk import EncodedChunk, ShardProof, encode_chunk
 from holdfast.protocol.errors import HoldfastError
-from holdfast.protocol.units import ChunkId
+from holdfast.protocol.units import CHUNK_BYTES_MAX, ChunkId
 
 Ciphertext = bytes | bytearray | memoryview
 
@@ -28,6 +29,8 @@ class ChunkBox:
         self._k = k
         self._n = n
         self._limit_bytes = limit_bytes
+        most = -(-CHUNK_BYTES_MAX // k) * (n - k)
+        self._parity = BufferPool(most, limit_bytes // max(most, CHUNK_BYTES_MAX))
         self._chunks: dict[ChunkId, _Kept] = {}
         self._bytes = 0
         self._room = threading.Condition()
@@ -50,7 +53,7 @@ class ChunkBox:
             if self._failure is not None:
                 raise self._failure
             self._bytes += size
-        encoded = encode_chunk(ciphertext, self._k, self._n)
+        encoded = self._encoded(ciphertext)
         with self._room:
             if encoded.id in self._chunks:
                 self._bytes -= size
@@ -64,11 +67,16 @@ class ChunkBox:
         kept = self._chunks[chunk]
         encoded = kept.encoded
         if encoded is None:
-            encoded = encode_chunk(kept.ciphertext, self._k, self._n)
+            encoded = self._encoded(kept.ciphertext)
             with self._room:
                 kept.encoded = encoded
                 self._bytes += kept.parity_bytes
         return encoded.proof(index), encoded.shards[index]
+
+    def _encoded(self, ciphertext: Ciphertext) -> EncodedChunk:
+        parity_bytes = -(-len(ciphertext) // self._k) * (self._n - self._k)
+        parity = self._parity.take(parity_bytes)
+        return encode_chunk(ciphertext, self._k, self._n, parity)
 
     def ciphertext(self, chunk: ChunkId) -> Ciphertext | None:
         """Return a chunk that is here."""

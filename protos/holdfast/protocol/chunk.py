@@ -88,11 +88,14 @@ class EncodedChunk:
 
 
 def encode_chunk(
-    ciphertext: bytes | bytearray | memoryview, k: int, n: int
+    ciphertext: bytes | bytearray | memoryview,
+    k: int,
+    n: int,
+    parity: memoryview | None = None,
 ) -> EncodedChunk:
-    """Return the chunk's shards and id."""
+    """Return the chunk's shards and id; `parity` is as for `Codec.encode`."""
     header = ChunkHeader(k, n, len(ciphertext))
-    shards = tuple(codec(k, n).encode(ciphertext))
+    shards = tuple(codec(k, n).encode(ciphertext, parity))
     roots = tuple(merkle.data_root(shard) for shard in shards)
     return EncodedChunk(chunk_id(header, merkle.root(roots)), header, shards, roots)
 

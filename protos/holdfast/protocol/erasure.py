@@ -68,10 +68,14 @@ class Codec:
             raise ErasureError(f"{length} bytes are fewer than none")
         return -(-length // self.k)
 
-    def encode(self, data: BytesLike) -> list[memoryview]:
+    def encode(
+        self, data: BytesLike, parity: memoryview | None = None
+    ) -> list[memoryview]:
         """Return the n shards of `data`, which must not change while they live.
 
-        Data shards are views of `data`; only what needs padding is copied.
+        Data shards are views of `data`; only what needs padding is copied. Parity is
+        written to `parity`, (n - k) x shard_bytes(len(data)) writable bytes, where a
+        caller has a buffer to use again. Raises ErasureError.
         """
         source = _row(data)
         size = self.shard_bytes(len(source))
@@ -81,7 +85,11 @@ class Codec:
         data_rows: Rows = source[: whole * size].reshape(whole, size)
         if whole < self.k:
             data_rows = [*data_rows, *padded]
-        return self._encode_rows(data_rows, np.empty((self.n - self.k, size), np.uint8))
+        if parity is None:
+            parity_rows = np.empty((self.n - self.k, size), np.uint8)
+        else:
+            parity_rows = _writable_rows(parity, self.n - self.k, size)
+        return self._encode_rows(data_rows, parity_rows)
 
     def encode_into(
         self, buffer: memoryview, length: int, parity: memoryview

@@ -78,9 +78,19 @@ class Pack:
 
     def plaintext(self) -> bytes:
         """Return the bytes to seal, at most PLAINTEXT_BYTES_MAX."""
+        return b"".join(self._pieces())
+
+    def plaintext_in(self, buffer: memoryview) -> memoryview:
+        """Return the same, as the first bytes of a buffer that is overwritten."""
+        end = 0
+        for piece in self._pieces():
+            start, end = end, end + len(piece)
+            buffer[start:end] = piece
+        return buffer[:end]
+
+    def _pieces(self) -> tuple[bytes, ...]:
         table = _TABLE.encode(self.table)
-        length = len(table).to_bytes(_LENGTH_BYTES, "big")
-        return b"".join((*self.parts, table, length))
+        return (*self.parts, table, len(table).to_bytes(_LENGTH_BYTES, "big"))
 
 
 class Packer:

@@ -6,6 +6,7 @@ keyed hash of the plaintext, so the key encrypts this one message, the nonce can
 zero, and an interrupted upload makes the same chunks again.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
@@ -28,6 +29,7 @@ _TAG_BYTES: Final = 16
 SEAL_BYTES: Final = _HEADER_BYTES + _TAG_BYTES
 PLAINTEXT_BYTES_MAX: Final = CHUNK_BYTES_MAX - SEAL_BYTES
 Sealed = bytes | memoryview  # a chunk, sealed or opened
+NewBuffer = Callable[[int], memoryview]  # returns so many writable bytes
 _AES_NONCE: Final = bytes(12)
 _XCHACHA_NONCE: Final = bytes(24)
 
@@ -48,12 +50,23 @@ def preferred_cipher() -> Cipher:
     return Cipher.AES_256_GCM
 
 
-def salt_of(salt_key: bytes, plaintext: bytes) -> bytes:
+def new_memory(size: int) -> memoryview:
+    """Return memory to be overwritten; nobody clears it first."""
+    return np.empty(size, np.uint8).data
+
+
+def salt_of(salt_key: bytes, plaintext: bytes | memoryview) -> bytes:
     """Return the salt of a chunk: the same for the same content, 32 bytes."""
     return blake3(plaintext, key=salt_key).digest()
 
 
-def seal(key: bytes, salt: bytes, plaintext: bytes, cipher: Cipher) -> Sealed:
+def seal(
+    key: bytes,
+    salt: bytes,
+    plaintext: bytes | memoryview,
+    cipher: Cipher,
+    new_buffer: NewBuffer = new_memory,
+) -> Sealed:
     """Return the sealed chunk; `salt` is `salt_of` the plaintext."""
     assert len(salt) == SALT_BYTES
     assert len(plaintext) <= PLAINTEXT_BYTES_MAX
@@ -61,18 +74,20 @@ def seal(key: bytes, salt: bytes, plaintext: bytes, cipher: Cipher) -> Sealed:
     own = hkdf(key, "chunk", salt=salt)
     match cipher:
         case Cipher.AES_256_GCM:
-            sealed = _buffer(len(plaintext) + SEAL_BYTES)
+            sealed = new_buffer(len(plaintext) + SEAL_BYTES)
             sealed[:_HEADER_BYTES] = header
             body = sealed[_HEADER_BYTES:]
             AESGCM(own).encrypt_into(_AES_NONCE, plaintext, header, body)
             return sealed.toreadonly()
         case Cipher.XCHACHA20_POLY1305:
             return header + bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
-                plaintext, header, _XCHACHA_NONCE, own
+                bytes(plaintext), header, _XCHACHA_NONCE, own
             )
 
 
-def unseal(key: bytes, ciphertext: bytes | memoryview) -> Sealed:
+def unseal(
+    key: bytes, ciphertext: bytes | memoryview, new_buffer: NewBuffer = new_memory
+) -> Sealed:
     """Return the plaintext of a sealed chunk, or raise SealBrokenError."""
     view = memoryview(ciphertext)
     header = bytes(view[:_HEADER_BYTES])
@@ -82,17 +97,19 @@ def unseal(key: bytes, ciphertext: bytes | memoryview) -> Sealed:
         raise SealBrokenError(f"sealed chunks of version {header[3]} are unknown here")
     own = hkdf(key, "chunk", salt=header[-SALT_BYTES:])
     try:
-        return _open(header[4], view[_HEADER_BYTES:], header, own)
+        return _open(header[4], view[_HEADER_BYTES:], header, own, new_buffer)
     except (CryptoError, InvalidTag) as error:
         raise SealBrokenError(
             "a chunk was altered, or belongs to another owner"
         ) from error
 
 
-def _open(cipher: int, body: memoryview, header: bytes, own: bytes) -> Sealed:
+def _open(
+    cipher: int, body: memoryview, header: bytes, own: bytes, new_buffer: NewBuffer
+) -> Sealed:
     match cipher:
         case Cipher.AES_256_GCM.value:
-            plaintext = _buffer(len(body) - _TAG_BYTES)
+            plaintext = new_buffer(len(body) - _TAG_BYTES)
             AESGCM(own).decrypt_into(_AES_NONCE, body, header, plaintext)
             return plaintext.toreadonly()
         case Cipher.XCHACHA20_POLY1305.value:
@@ -101,8 +118,3 @@ def _open(cipher: int, body: memoryview, header: bytes, own: bytes) -> Sealed:
             )
         case _:
             raise SealBrokenError(f"cipher {cipher} is unknown here")
-
-
-def _buffer(size: int) -> memoryview:
-    """Return memory to be overwritten; nobody clears it first."""
-    return np.empty(size, np.uint8).data
