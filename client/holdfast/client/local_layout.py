@@ -27,7 +27,7 @@ _READY_SECONDS: Final = 120.0
 # Every vault imports web3, and brings three transactions.
 _READY_SECONDS_ON_CHAIN: Final = 300.0
 # Blocks of other chains come, and become final, in their own time.
-_READY_SECONDS_ELSEWHERE: Final = 900.0
+_READY_SECONDS_ELSEWHERE: Final = 1800.0
 
 
 class LocalNetworkError(HoldfastError):
@@ -58,7 +58,8 @@ class LocalPlan:
 
     `ledger` is "sqlite" or "evm": a program that keeps books, or a chain, whose blocks
     count when `finality_blocks` others are on them. `rpc` is the URL of a node that is
-    there already; each vault got `ether_wei` there for gas.
+    there already; each vault got `ether_wei` there for gas. Where `accounts_certify`,
+    certificates are signatures of the vaults' accounts, not of their BLS keys.
     """
 
     epoch_seconds: int
@@ -68,6 +69,7 @@ class LocalPlan:
     finality_blocks: int | None = 0
     rpc: str = ""
     ether_wei: int = 0
+    accounts_certify: bool = False
 
     @property
     def ready_seconds(self) -> float:
@@ -75,6 +77,27 @@ class LocalPlan:
         if self.rpc:
             return _READY_SECONDS_ELSEWHERE
         return _READY_SECONDS if self.ledger == SQLITE else _READY_SECONDS_ON_CHAIN
+
+
+def require_kind(
+    layout: "LocalLayout", ledger: str, accounts_certify: bool | None
+) -> None:
+    """Raise LocalNetworkError where this kind of certificate cannot be had.
+
+    None is whatever the network has.
+    """
+    if layout.exists():
+        plan = layout.load_plan()
+        if accounts_certify not in {None, plan.accounts_certify}:
+            kind = "accounts" if plan.accounts_certify else "BLS keys"
+            raise LocalNetworkError(
+                f"the network in {layout.directory} has its certificates signed by "
+                f"{kind} for good; name another directory with --dir"
+            )
+    elif accounts_certify and ledger != EVM:
+        raise LocalNetworkError(
+            "accounts certify on a chain only; add --ledger evm, or --rpc URL"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +173,7 @@ class LocalLayout:
                 said.get("finality_blocks", 0),
                 said.get("rpc", ""),
                 said.get("ether_wei", 0),
+                said.get("accounts_certify", False),
             )
         except FileNotFoundError as error:
             raise NoLocalNetworkError(

@@ -31,6 +31,7 @@ from holdfast.client.local_layout import (
     LocalPlan,
     LocalVault,
     NoLocalNetworkError,
+    require_kind,
 )
 from holdfast.client.local_other_node import OtherNode, give_gas, prepare
 from holdfast.client.local_programs import LocalPrograms, run_once
@@ -116,6 +117,8 @@ class LocalNetwork:
         ledger: str | None = None,
         finality_blocks: int | None = None,
         node: OtherNode | None = None,
+        *,
+        accounts_certify: bool | None = None,
     ) -> NetworkStatus:
         """Make what is not there, start what does not run, and wait for all of it.
 
@@ -123,14 +126,17 @@ class LocalNetwork:
         clients choose from. `ledger` is SQLITE or EVM, whose chain is that of
         `node` or one of its own; a block counts when `finality_blocks` others are on
         it, by default at once on a chain of its own, elsewhere when the chain says so.
+        With `accounts_certify` that chain needs no precompiles for BLS.
         """
         with self._locked():
             kind = EVM if node else ledger or SQLITE
+            require_kind(self.layout, kind, accounts_certify)
             new = LocalPlan(
                 epoch_seconds or default_epoch_seconds(kind),
                 quota_bytes or QUOTA_BYTES_DEFAULT,
                 ledger=kind,
                 finality_blocks=finality_blocks,
+                accounts_certify=bool(accounts_certify),
             )
             if node is not None:
                 new = replace(new, rpc=node.url, ether_wei=node.wei_for_each(vaults))
@@ -254,7 +260,8 @@ class LocalNetwork:
             await prepare(half_made, plan, node or OtherNode(plan.rpc))
         elif plan.ledger == EVM:
             depth = ("--finality-blocks", str(plan.finality_blocks or 0))
-            await self._init_ledger(plan, "chain-init", *depth)
+            kind = ("--certificates", "accounts" if plan.accounts_certify else "bls")
+            await self._init_ledger(plan, "chain-init", *depth, *kind)
         else:
             await self._init_ledger(plan, "init", "--development")
         half_made.rename(self.layout.ledger)

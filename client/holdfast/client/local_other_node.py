@@ -49,7 +49,15 @@ async def prepare(directory: Path, plan: LocalPlan, node: OtherNode) -> None:
     except ImportError as error:
         raise ChainExtraMissingError(str(error.name)) from error
     depth = plan.finality_blocks
-    settings = ChainSettings(_NAME, plan.epoch_seconds, "", 0, "", depth)
+    settings = ChainSettings(
+        _NAME,
+        plan.epoch_seconds,
+        "",
+        0,
+        "",
+        depth,
+        accounts_certify=plan.accounts_certify,
+    )
     await prepare_on(directory, node.url, settings, node.payer, node.wei)
 
 

@@ -85,6 +85,27 @@ class TransactionPendingError(LedgerError):
 
 
 @dataclass(eq=False)
+class DeploymentPendingError(LedgerError):
+    """A network's contracts are in blocks, and nobody knows whether they stay there.
+
+    `path` is a network file with where they were seen.
+    """
+
+    path: str
+    reason: str
+    code = "deployment_pending"
+    blame = Blame.WORLD
+
+    def __str__(self) -> str:
+        return (
+            f"every contract is in a block, but they were not seen to become final "
+            f"({self.reason}); {self.path} says where they are: once their "
+            "transactions are final it is the network file, and nothing needs to be "
+            "deployed again"
+        )
+
+
+@dataclass(eq=False)
 class RefundsOpenError(LedgerError):
     """A stake is returned on a chain only after the refunds of the vault's deals."""
 
@@ -111,7 +132,8 @@ class PrecompilesMissingError(LedgerError):
     def __str__(self) -> str:
         return (
             f"the chain behind {self.endpoint} lacks {self.missing} (EIP-2537), so it "
-            "cannot check certificates; use a chain of Prague or later"
+            "cannot check certificates by BLS keys; use a chain of Prague or later, "
+            "or deploy with --certificates accounts, which needs no precompiles"
         )
 
 

@@ -105,11 +105,22 @@ def serve_command(directory: Path, endpoint: str | None) -> None:
 @click.option("--name", required=True)
 @click.option("--epoch-seconds", type=click.IntRange(1, 1 << 20), default=5)
 @click.option("--finality-blocks", type=click.IntRange(0, 1 << 10), default=0)
+@click.option("--certificates", type=click.Choice(["bls", "accounts"]), default="bls")
 def chain_init_command(
-    directory: Path, name: str, epoch_seconds: int, finality_blocks: int
+    directory: Path,
+    name: str,
+    epoch_seconds: int,
+    finality_blocks: int,
+    certificates: str,
 ) -> None:
     """Prepare a chain of one's own for a development network."""
-    local_chain().prepare(directory, name, epoch_seconds, finality_blocks)
+    local_chain().prepare(
+        directory,
+        name,
+        epoch_seconds,
+        finality_blocks,
+        accounts_certify=certificates == "accounts",
+    )
     click.echo(f"a chain for network {name} is prepared in {directory}")
 
 

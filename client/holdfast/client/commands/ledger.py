@@ -54,6 +54,13 @@ command.add_command(serve_command)
     type=click.IntRange(0, 1 << 20),
     help="A block counts under this many others.  [default: when the chain says so]",
 )
+@click.option(
+    "--certificates",
+    type=click.Choice(["bls", "accounts"]),
+    default="bls",
+    help="Who certifies settlements, for good: BLS keys, or on a chain without the "
+    "precompiles of EIP-2537 the vaults' accounts.  [default: bls]",
+)
 @pass_invocation
 def deploy_command(
     invocation: Invocation,
@@ -66,6 +73,7 @@ def deploy_command(
     epoch_seconds: int | None,
     genesis_seconds: int | None,
     finality_blocks: int | None,
+    certificates: str,
 ) -> int:
     """Put a new network's contracts on a chain; nobody owns them afterwards."""
     with _chain_extra():
@@ -74,7 +82,12 @@ def deploy_command(
 
     key = read_keystore(keystore, invocation.passphrase())
     wish = commands.NewNetwork(
-        name, development, epoch_seconds, genesis_seconds, finality_blocks
+        name,
+        development,
+        epoch_seconds,
+        genesis_seconds,
+        finality_blocks,
+        certificates == "accounts",
     )
     file, deployed = commands.deploy_network(rpc, key, wish, network_file)
     if invocation.as_json:
@@ -82,6 +95,7 @@ def deploy_command(
             {
                 "network": file.network_id.hex(),
                 "network_file": str(network_file),
+                "certificates": certificates,
                 "gas": deployed.gas,
                 "wei": deployed.wei,
             }

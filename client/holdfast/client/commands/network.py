@@ -64,6 +64,12 @@ def command() -> None:
     help="A block counts under this many others.  [default: 0; with --rpc, when the "
     "chain says so]",
 )
+@click.option(
+    "--certificates",
+    type=click.Choice(["bls", "accounts"]),
+    help="Who certifies, for good: accounts where a chain cannot check BLS.  "
+    "[default: bls]",
+)
 @directory_option
 @pass_invocation
 def up(
@@ -77,6 +83,7 @@ def up(
     keystore: Path | None,
     ether: str,
     finality_blocks: int | None,
+    certificates: str | None,
     directory: Path | None,
 ) -> None:
     """Start the network, or what of it does not run, and wait until it is healthy."""
@@ -92,6 +99,9 @@ def up(
             ledger=ledger,
             finality_blocks=finality_blocks,
             node=node,
+            accounts_certify=None
+            if certificates is None
+            else certificates == "accounts",
         )
     )
     show_status(invocation, status)

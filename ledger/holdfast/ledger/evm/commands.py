@@ -5,18 +5,26 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.ledger.chain_errors import (
+    DeploymentPendingError,
+    TransactionPendingError,
+)
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.address import address_text
+from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.evm.beacons import BeaconKeeper
-from holdfast.ledger.evm.deploying import Deployed, deploy
+from holdfast.ledger.evm.deploying import Deployed, Deployment, begin_deployment
 from holdfast.ledger.evm.follower import Finality
 from holdfast.ledger.evm.ledger import EvmLedger
 from holdfast.ledger.evm.node import Node
+from holdfast.ledger.evm.sender import FINAL_SECONDS
 from holdfast.ledger.main import network_params
 from holdfast.ledger.network_file import ChainPlace, NetworkFile
+from holdfast.protocol.network import NetworkParams
 
 WEI_PER_ETHER = 10**18
 START_SECONDS = 60
+NOT_FINAL = ".not-final"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +58,26 @@ def deployed_text(file: NetworkFile, deployed: Deployed) -> str:
     """Return what was deployed, for people."""
     ether = deployed.wei / WEI_PER_ETHER
     where = address_text(deployed.addresses.settlement)
+    kind = "accounts" if file.accounts_certify else "BLS keys"
     return (
         f"network {file.name} {file.network_id.hex()} is on chain "
-        f"{file.params.chain_id}, its settlements at {where}; {deployed.gas:,} gas, "
+        f"{file.params.chain_id}, its settlements at {where}, certified by {kind}; "
+        f"{deployed.gas:,} gas, "
         f"{ether:.6f} ether"
     )
 
 
 async def deploy_on(
-    url: str, key: AccountKey, wish: NewNetwork, path: Path
+    url: str,
+    key: AccountKey,
+    wish: NewNetwork,
+    path: Path,
+    final_seconds: int = FINAL_SECONDS,
 ) -> tuple[NetworkFile, Deployed]:
-    """Do so from inside a running loop."""
+    """Do so from inside a running loop, waiting so long for each to become final.
+
+    Raises DeploymentPendingError then, and those of `begin_deployment`.
+    """
     node = Node.at(url)
     try:
         chain_id = await node.chain_id()
@@ -72,19 +89,41 @@ async def deploy_on(
             development=wish.development,
             chain_id=chain_id,
         )
-        finality = Finality(wish.finality_blocks)
-        deployed = await deploy(
+        begun = await begin_deployment(
             node,
             key,
             params,
-            finality=finality,
+            finality=Finality(wish.finality_blocks),
             accounts_certify=wish.accounts_certify,
+            final_seconds=final_seconds,
         )
+        return await _final_file(begun, params, url, wish.finality_blocks, path)
     finally:
         await node.close()
-    place = ChainPlace(deployed.addresses, wish.finality_blocks)
-    file = NetworkFile(params, url, b"", chain=place)
+
+
+async def _final_file(
+    begun: Deployment,
+    params: NetworkParams,
+    url: str,
+    finality_blocks: int | None,
+    path: Path,
+) -> tuple[NetworkFile, Deployed]:
+    """Write the network file when the contracts are final, beside it what is so far."""
+
+    def file_of(deployed: Deployed) -> NetworkFile:
+        place = ChainPlace(deployed.addresses, finality_blocks)
+        return NetworkFile(params, url, b"", chain=place)
+
+    so_far = path.with_name(f"{path.name}{NOT_FINAL}")
+    file_of(begun.deployed).save(so_far)
+    try:
+        deployed = await begun.make_final()
+    except (TransactionPendingError, LedgerUnreachableError) as error:
+        raise DeploymentPendingError(str(so_far), str(error)) from error
+    file = file_of(deployed)
     file.save(path)
+    so_far.unlink(missing_ok=True)
     return file, deployed
 
 

@@ -1,6 +1,6 @@
 """A chain of one's own for a development network: anvil, the contracts, the beacons.
 
-One directory has the settings (chain.json), what anvil keeps (anvil.json) and the
+One directory has the settings (chain.json), the chain's state (anvil.json) and the
 network file. Gas costs nothing there, so that accounts need no ether, and every block
 is final unless a depth is asked for: nobody else makes any. Such a network is worth
 nothing.
@@ -23,6 +23,7 @@ from typing import Any, Final
 from holdfast.ledger.chain_errors import AnvilMissingError
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.errors import LedgerFileError, LedgerUnreachableError
+from holdfast.ledger.evm.anvil_state import keep_state, load_options, save_state
 from holdfast.ledger.evm.beacons import BeaconKeeper
 from holdfast.ledger.evm.commands import NewNetwork, deploy_on
 from holdfast.ledger.evm.ledger import EvmLedger
@@ -32,7 +33,6 @@ from holdfast.protocol.errors import HoldfastError
 
 PROGRAM_VARIABLE: Final = "HOLDFAST_ANVIL"
 INSTALLED: Final = "build/anvil/node_modules/@foundry-rs"
-SAVE_SECONDS: Final = 20
 END_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 0.1
 BLOCK_GAS: Final = 100_000_000
@@ -52,7 +52,8 @@ class ChainSettings:
 
     A block counts when `finality_blocks` others are on it, or, if that is None, when
     the chain says so. With `rpc` the node is somebody else's, there is no program,
-    and `purse` is the secret of an account with ether.
+    and `purse` is the secret of an account with ether. Where `accounts_certify`, the
+    chain of one's own is one without the precompiles that BLS needs.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ChainSettings:
     finality_blocks: int | None = 0
     rpc: str = ""
     purse: str = ""
+    accounts_certify: bool = False
 
     @property
     def url(self) -> str:
@@ -71,13 +73,24 @@ class ChainSettings:
 
 
 def prepare(
-    directory: Path, name: str, epoch_seconds: int, finality_blocks: int = 0
+    directory: Path,
+    name: str,
+    epoch_seconds: int,
+    finality_blocks: int = 0,
+    *,
+    accounts_certify: bool = False,
 ) -> None:
     """Make the directory of a chain; raises AnvilMissingError, LedgerFileError."""
     program = find_anvil()
     secret = secrets.token_hex(32)
     settings = ChainSettings(
-        name, epoch_seconds, program, _free_port(), secret, finality_blocks
+        name,
+        epoch_seconds,
+        program,
+        _free_port(),
+        secret,
+        finality_blocks,
+        accounts_certify=accounts_certify,
     )
     save_settings(directory, settings)
 
@@ -118,6 +131,7 @@ async def serve(directory: Path) -> None:
             ]
             if process is not None:
                 tasks.append(group.create_task(_watch(process, stopped)))
+                tasks.append(group.create_task(keep_state(settings.url, directory)))
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()
@@ -151,8 +165,19 @@ async def _work(directory: Path, settings: ChainSettings) -> None:
     if not path.exists():
         genesis = int(time.time())
         depth = settings.finality_blocks
-        wish = NewNetwork(settings.name, True, settings.epoch_seconds, genesis, depth)
-        await deploy_on(settings.url, key, wish, path)
+        wish = NewNetwork(
+            settings.name,
+            True,
+            settings.epoch_seconds,
+            genesis,
+            depth,
+            settings.accounts_certify,
+        )
+        made = path.with_suffix(".new")
+        await deploy_on(settings.url, key, wish, made)
+        if not settings.rpc:
+            await _save(settings.url, directory)
+        made.replace(path)
     ledger = await EvmLedger.join(NetworkFile.load(path))
     try:
         account = ledger.open_account(key)
@@ -169,6 +194,15 @@ async def _answering(url: str) -> None:
                 await node.chain_id()
                 return
             await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        await node.close()
+
+
+async def _save(url: str, directory: Path) -> None:
+    """Keep what was deployed, before anybody is told where it is."""
+    node = Node.at(url)
+    try:
+        await save_state(node, directory)
     finally:
         await node.close()
 
@@ -192,13 +226,13 @@ def _tied() -> tuple[str, ...]:
 
 
 def _options(directory: Path, settings: ChainSettings) -> list[str]:
-    state = str(directory / "anvil.json")
+    fork = "cancun" if settings.accounts_certify else "prague"
     return [
         *("--host", "127.0.0.1", "--port", str(settings.port), "--silent"),
-        *("--hardfork", "prague", "--gas-limit", str(BLOCK_GAS)),
+        *("--hardfork", fork, "--gas-limit", str(BLOCK_GAS)),
         *("--base-fee", "0", "--gas-price", "0", "--no-priority-fee"),
         *("--block-time", "1", "--mixed-mining"),
-        *("--state", state, "--state-interval", str(SAVE_SECONDS)),
+        *load_options(directory),
     ]
 
 

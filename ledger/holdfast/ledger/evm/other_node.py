@@ -28,18 +28,20 @@ async def prepare_on(
 ) -> None:
     """Make the directory of a network whose purse has `wei`; half is for contracts.
 
-    Of `wanted` the name, the epochs and the finality count. Without a payer one of the
-    node's own accounts pays. What was paid before an earlier try failed is not paid
-    again. Raises PrecompilesMissingError, PayerMissingError,
+    Of `wanted` the name, the epochs, the finality and who certifies count. Without a
+    payer one of the node's own accounts pays. What was paid before an earlier try
+    failed is not paid again. Raises PrecompilesMissingError, PayerMissingError,
     EtherMissingError, LedgerUnreachableError, LedgerFileError.
     """
     settings = _begun(directory, rpc) or replace(
         wanted, rpc=rpc, secret=secrets.token_hex(32), purse=secrets.token_hex(32)
     )
+    settings = replace(settings, accounts_certify=wanted.accounts_certify)
     purse, deployer = map(_key, (settings.purse, settings.secret))
     node = Node.at(rpc)
     try:
-        await require_precompiles(node)
+        if not settings.accounts_certify:
+            await require_precompiles(node)
         # Written down first: what a purse got must not be lost with its key.
         save_settings(directory, settings)
         kept = await node.ether(deployer.id)
