@@ -41,6 +41,7 @@ async def transfer(
     async with await AsyncClient.connect(profile, profile.unlock("pass")) as client:
         if not await client.balance():
             await client.faucet()
+        process.settle()  # as the commands do
         start = _Reading.now(vaults)
         result = await client.backup([source])
         up = _Reading.now(vaults).since(start)

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
+from holdfast.client.buffers import BufferPool
 from holdfast.client.core.blobs import BlobId, blob_id
 from holdfast.client.core.errors import BlobDamagedError, BlobMissingError
 from holdfast.client.core.index import Index, Location
@@ -11,7 +12,7 @@ from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.pack import PackView
 from holdfast.client.core.ports import ChunkReader
 from holdfast.client.core.seal import unseal
-from holdfast.protocol.units import ChunkId
+from holdfast.protocol.units import CHUNK_BYTES_MAX, ChunkId
 
 _OPEN_PACKS_MAX: Final = 4
 
@@ -23,6 +24,7 @@ class BlobReader:
         self._keys = keys
         self._index = index
         self._chunks = chunks
+        self._buffers = BufferPool(CHUNK_BYTES_MAX, _OPEN_PACKS_MAX)
         self._open: OrderedDict[ChunkId, PackView] = OrderedDict()
 
     @property
@@ -60,7 +62,8 @@ class BlobReader:
         """Return a chunk's pack, unsealed; raises as `load`."""
         view = self._open.get(chunk)
         if view is None:
-            view = PackView(unseal(self._keys.seal, self._chunks.read(chunk)))
+            ciphertext = self._chunks.read(chunk)
+            view = PackView(unseal(self._keys.seal, ciphertext, self._buffers.take))
             while len(self._open) >= _OPEN_PACKS_MAX:
                 self._open.popitem(last=False)
             self._open[chunk] = view

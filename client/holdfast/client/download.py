@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from holdfast.client.buffers import BufferPool
 from holdfast.client.core.errors import ChunkUnavailableError
 from holdfast.client.core.fetch import ChunkFetch, HolderScores
 from holdfast.client.deal_book import DealBook
@@ -20,10 +21,11 @@ from holdfast.client.network_errors import NetworkError
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.erasure import codec
 from holdfast.protocol.manifest import Manifest
-from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
+from holdfast.protocol.units import CHUNK_BYTES_MAX, MIB, ChunkId, DealId, VaultId
 
 AHEAD_BYTES: Final = 64 * MIB
 _AHEAD_CHUNKS_MAX: Final = 32
+_IDLE_CHUNKS_MAX: Final = 4
 
 
 class TooFewHoldersError(ChunkUnavailableError):
@@ -65,7 +67,19 @@ class _Source:
     def __init__(self, book: DealBook, deal: Deal, pool: ThreadPoolExecutor) -> None:
         self.deal = deal
         self.scores = HolderScores(deal.n)
-        self.lines = [FetchLine(book, deal, index, pool) for index in range(deal.n)]
+        shard_bytes = -(-CHUNK_BYTES_MAX // deal.k)
+        shards = BufferPool(shard_bytes, _IDLE_CHUNKS_MAX * deal.k)
+        self.chunks = BufferPool(shard_bytes * deal.k, _IDLE_CHUNKS_MAX)
+        self.lines = [
+            FetchLine(book, deal, index, pool, shards) for index in range(deal.n)
+        ]
+
+    def decode(self, shards: dict[int, Shard], length: int) -> memoryview:
+        """Return a chunk's ciphertext from k of its shards; it computes."""
+        code = codec(self.deal.k, self.deal.n)
+        bodies = {index: shard.body for index, shard in shards.items()}
+        buffer = self.chunks.take(self.deal.k * code.shard_bytes(length))
+        return code.decode(bodies, length, buffer)
 
 
 class Download:
@@ -210,7 +224,7 @@ class Download:
                 chunk, deal.id, deal.k, deal.n - len(missing), missing
             )
         return await self._loop.run_in_executor(
-            self._pool, _decode, source.deal, shards, place.length
+            self._pool, source.decode, shards, place.length
         )
 
     def _why_unknown(self) -> str:
@@ -298,11 +312,6 @@ class Download:
 
 def _past(deadlines: dict[int, float], now: float) -> list[int]:
     return [index for index, deadline in deadlines.items() if deadline <= now]
-
-
-def _decode(deal: Deal, shards: dict[int, Shard], length: int) -> memoryview:
-    bodies = {index: shard.body for index, shard in shards.items()}
-    return codec(deal.k, deal.n).decode(bodies, length)
 
 
 def _look_at(task: asyncio.Task[memoryview]) -> None:

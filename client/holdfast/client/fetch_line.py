@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
+from holdfast.client.buffers import BufferPool
 from holdfast.client.deal_book import DealBook
 from holdfast.client.network_errors import NetworkError, VaultMisbehavedError
 from holdfast.client.transport import ShardStream, translated
@@ -26,14 +27,14 @@ class Shard:
     """A verified shard."""
 
     proof: ShardProof
-    body: bytes | bytearray
+    body: memoryview
 
 
 @dataclass(slots=True)
 class _Arriving:
     chunk: ChunkId
     proof: ShardProof
-    body: bytearray
+    body: memoryview
     filled: int
 
 
@@ -45,9 +46,15 @@ class FetchLine:
     """
 
     def __init__(
-        self, book: DealBook, deal: Deal, index: int, executor: Executor
+        self,
+        book: DealBook,
+        deal: Deal,
+        index: int,
+        executor: Executor,
+        buffers: BufferPool,
     ) -> None:
         self._book = book
+        self._buffers = buffers
         self._deal = deal
         self._index = index
         self._executor = executor
@@ -136,7 +143,7 @@ class FetchLine:
                 ):
                     raise DecodingError("a shard that nobody asked for")
                 arriving = _Arriving(
-                    start.chunk, start.proof, bytearray(start.body_bytes), 0
+                    start.chunk, start.proof, self._buffers.take(start.body_bytes), 0
                 )
                 part = start.part
             case frames.Kind.MORE if arriving is not None:
@@ -169,7 +176,7 @@ class FetchLine:
             return
         future = self._wanted.pop(arrived.chunk, None)
         if future is not None and not future.done():
-            future.set_result(Shard(arrived.proof, arrived.body))
+            future.set_result(Shard(arrived.proof, arrived.body.toreadonly()))
 
     def _refuse(self, chunk: ChunkId, error: NetworkError) -> None:
         future = self._wanted.pop(chunk, None)
