@@ -1,11 +1,13 @@
-"""A running network whose chain goes away for a minute, or changes its mind.
+"""A running network whose chain goes away, is killed, or changes its mind.
 
 Real vaults and a real client on anvil. Whatever happens there, every grain that was
 certified is paid once, and nothing that was stored is lost.
 """
 
 import asyncio
+import os
 import random
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +27,7 @@ from holdfast.client.local_health import NetworkStatus
 from holdfast.client.local_layout import EVM, LEDGER
 from holdfast.client.local_network import LocalNetwork
 from holdfast.client.session_values import DealStatus, Progress
+from holdfast.ledger.evm.anvil_state import STATE
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.protocol.units import MIB, Grains, VaultId
 
@@ -58,6 +61,14 @@ def test_reorganisations_under_a_running_network_lose_and_double_no_payment(
     asyncio.run(_a_chain_that_changes_its_mind(tmp_path))
 
 
+def test_a_node_that_is_killed_goes_on_from_what_was_kept_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ANVIL is not None
+    monkeypatch.setenv("HOLDFAST_ANVIL", ANVIL)
+    asyncio.run(_a_killed_node(tmp_path))
+
+
 async def _a_minute_without_chain(path: Path) -> None:
     small, large = _files(path / "small", 1), _files(path / "large", 48)
     async with LocalNetwork(path / "n", tied=True) as network:
@@ -89,6 +100,32 @@ async def _a_minute_without_chain(path: Path) -> None:
         found = compare(large, path / "restored" / large.relative_to("/"))
         assert found.differences == []
         async with _books(network) as books:
+            await _nothing_lost_or_doubled(books)
+
+
+async def _a_killed_node(path: Path) -> None:
+    first, second = _files(path / "first", 2), _files(path / "second", 3)
+    async with LocalNetwork(path / "n", tied=True) as network:
+        await network.up(VAULTS, epoch_seconds=10, ledger=EVM)
+        async with _owner(network, path / "home") as client:
+            await client.faucet()
+            await client.backup([first])
+            paid = await _until(network.status, _something_paid)
+            await _kept(network.layout.ledger / STATE)
+            _kill_the_node(network)
+            cut = await _until(network.status, _all_cut_off)
+            assert cut.ledger.pid is None
+            network.programs.start(LEDGER)
+            await _until(network.status, lambda status: status.healthy)
+            # Who wrote in the seconds that are gone has to be able to write again.
+            await client.backup([second])
+            late = await _until(network.status, lambda one: _further(paid, one))
+            assert (late.ledger.earned or 0) > (paid.ledger.earned or 0)
+            await client.restore("latest", path / "restored")
+        found = compare(second, path / "restored" / second.relative_to("/"))
+        assert found.differences == []
+        async with _books(network) as books:
+            await _claimed_by_all_who_earned(network, books)
             await _nothing_lost_or_doubled(books)
 
 
@@ -151,6 +188,29 @@ async def _storm(network: LocalNetwork) -> AsyncIterator[None]:
         blowing.cancel()
         with suppress(asyncio.CancelledError):
             await blowing
+
+
+async def _kept(state: Path) -> None:
+    """Return when all that is on the chain now was written down."""
+
+    async def written() -> int:
+        return _written(state)
+
+    for _ in range(2):  # the first may have been under way
+        before = _written(state)
+        await _until(written, before.__ne__)
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def _kill_the_node(network: LocalNetwork) -> None:
+    mark = network.programs.mark(LEDGER)
+    assert mark is not None
+    children = Path(f"/proc/{mark.pid}/task/{mark.pid}/children").read_text("utf-8")
+    (node,) = children.split()
+    os.kill(int(node), signal.SIGKILL)
 
 
 async def _a_beacon_that_all_know(network: LocalNetwork) -> int:
@@ -223,6 +283,16 @@ def _later(before: NetworkStatus, now: NetworkStatus) -> bool:
     """Whether another period than before is settled, and pays for more."""
     settled = now.ledger.settled_period
     return settled is not None and settled != before.ledger.settled_period
+
+
+def _further(before: NetworkStatus, now: NetworkStatus) -> bool:
+    """Whether a period is settled that is newer than all before."""
+    old, new = before.ledger.settled_period, now.ledger.settled_period
+    return old is not None and new is not None and new > old
+
+
+def _all_cut_off(status: NetworkStatus) -> bool:
+    return {vault.state for vault in status.vaults} == {"cut off"}
 
 
 def _all_holders_proved(status: NetworkStatus) -> bool:

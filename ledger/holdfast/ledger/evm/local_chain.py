@@ -154,7 +154,8 @@ async def _watch(process: asyncio.subprocess.Process, stopped: asyncio.Event) ->
     """Raise LedgerFileError when anvil ends by itself."""
     status = await process.wait()
     if not stopped.is_set():
-        raise LedgerFileError("anvil", f"it ended with status {status}")
+        reason = f"it ended with status {status}; its state is kept, start it again"
+        raise LedgerFileError("anvil", reason)
 
 
 async def _work(directory: Path, settings: ChainSettings) -> None:
