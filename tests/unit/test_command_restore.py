@@ -1,6 +1,7 @@
 """`holdfast restore` as its users type it, and what it wants of a snapshot."""
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from holdfast.client.restore import RestoreJob, restore
 from holdfast.client.restore_files import PlannedFile
 from holdfast.client.restore_target import TOP, TargetTree
 from holdfast.client.restore_verify import verify_file
+from holdfast.protocol.units import KIB, MIB
 
 
 @pytest.fixture
@@ -242,3 +244,42 @@ def test_files_that_did_not_come_back_are_named(
     assert stage.code == ExitCode.FILES_NOT_RESTORED
     assert f"not restored: {source}/a.txt" in stage.warned
     assert "run the same command when more vaults are back" in stage.warned
+
+
+def test_a_lost_chunk_costs_its_own_bytes_only_if_damaged_files_are_kept(
+    stage: Stage, source: Path, target: Path
+) -> None:
+    data = random.Random(5).randbytes(24 * MIB)
+    fill(source, {"large": data})
+    back_up(stage, source)
+    packs = stage.owner.repository.index.packs
+    large = [p for p in packs if p.holds.name == "DATA" and p.stored > 7 * MIB]
+    stage.owner.chunks.lost.add(large[1].chunk)
+    words = ("restore", "latest", "-t", target, "--keep-damaged")
+    told = stage.json(*words)
+    assert stage.code == ExitCode.FILES_NOT_RESTORED
+    (failure,) = told["failures"]
+    assert (failure["kept"], failure["lost"]) == (True, True)
+    kept = (within(target, source) / "large").read_bytes()
+    lost = sum(kept[at : at + KIB] == bytes(KIB) for at in range(0, len(data), KIB))
+    assert len(kept) == len(data)
+    assert 6 * KIB < lost < 10 * KIB
+    stage.run(*words)
+    assert f"restored with zeros where data is lost: {source}/large" in stage.warned
+
+
+@pytest.mark.parametrize("overwrite", ["if-changed", "if-newer"])
+@pytest.mark.parametrize("mtime_ns", [0, 1_234_567_890_000_000_001])
+def test_a_damaged_file_that_was_kept_is_replaced_once_its_data_is_back(
+    stage: Stage, source: Path, target: Path, overwrite: str, mtime_ns: int
+) -> None:
+    os.utime(source / "a.txt", ns=(mtime_ns, mtime_ns))
+    back_up(stage, source)
+    packs = stage.owner.repository.index.packs
+    stage.owner.chunks.lost |= {p.chunk for p in packs if p.holds.name == "DATA"}
+    stage.run("restore", "latest", "-t", target, "--keep-damaged")
+    assert (within(target, source) / "a.txt").read_bytes() == b"\0"
+    stage.owner.chunks.lost.clear()
+    stage.run("restore", "latest", "-t", target, "--overwrite", overwrite)
+    assert stage.code == ExitCode.OK
+    assert listing(within(target, source)) == listing(source)

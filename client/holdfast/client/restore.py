@@ -88,12 +88,13 @@ class _Failures:
         *,
         lost: bool,
         chunk: ChunkId | None = None,
+        kept: bool = False,
     ) -> None:
         number = None
         if isinstance(reason, OSError):
             number = reason.errno
             reason = reason.strerror or str(reason)
-        self.found.append(RestoreFailure(path, reason, lost, chunk, number))
+        self.found.append(RestoreFailure(path, reason, lost, chunk, number, kept))
 
 
 class _Restore:

@@ -3,7 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from holdfast.client.core.errors import ChunkUnavailableError
@@ -43,6 +43,7 @@ class OnFailure(Protocol):
         *,
         lost: bool,
         chunk: ChunkId | None = None,
+        kept: bool = False,
     ) -> None:
         """Take note."""
 
@@ -117,7 +118,8 @@ class OpenFiles:
             return
         try:
             descriptor = self._descriptor(number)
-            for error in self._target.finish_file(descriptor, file.node):
+            node = _as_older(file.node) if file.failed else file.node
+            for error in self._target.finish_file(descriptor, node):
                 self._fail(file.path, error, lost=False)
             os.close(self._open.pop(number))
         except OSError as error:
@@ -133,7 +135,7 @@ class OpenFiles:
         keep: bool = False,
     ) -> None:
         file = self._files[number]
-        self._fail(file.path, reason, lost=True, chunk=chunk)
+        self._fail(file.path, reason, lost=True, chunk=chunk, kept=keep)
         file.failed = True
         try:
             if keep:
@@ -165,6 +167,11 @@ class OpenFiles:
             file.created = True
         self._open[number] = descriptor
         return descriptor
+
+
+def _as_older(node: Node) -> Node:
+    """Return a damaged file's node: no later restore takes it for the right one."""
+    return replace(node, mtime_ns=min(0, node.mtime_ns - 1))
 
 
 def _write_sparsely(descriptor: int, data: memoryview, offset: int) -> None:

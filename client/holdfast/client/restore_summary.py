@@ -11,7 +11,7 @@ from holdfast.client.node_wording import shown_path
 from holdfast.client.output import Output
 
 if TYPE_CHECKING:
-    from holdfast.client.restore_values import RestoreReport
+    from holdfast.client.restore_values import RestoreFailure, RestoreReport
 
 _FAILURES_SHOWN: Final = 20
 
@@ -56,9 +56,7 @@ class RestoreSummary:
     def _warn(self, output: Output) -> None:
         failures = self.report.failures
         for failure in failures[:_FAILURES_SHOWN]:
-            what = (
-                "not restored" if failure.lost else "restored, but not wholly as it was"
-            )
+            what = _fate(failure)
             path = shown_path(failure.path)
             output.warn(f"  {what}: {path}: {failure.reason}")
         if len(failures) > _FAILURES_SHOWN:
@@ -92,8 +90,15 @@ class RestoreSummary:
                     "path": os.fsdecode(failure.path),
                     "reason": failure.reason,
                     "lost": failure.lost,
+                    "kept": failure.kept,
                     "chunk": failure.chunk,
                 }
                 for failure in report.failures
             ],
         }
+
+
+def _fate(failure: "RestoreFailure") -> str:
+    if failure.kept:
+        return "restored with zeros where data is lost"
+    return "not restored" if failure.lost else "restored, but not wholly as it was"

@@ -45,7 +45,8 @@ class RestoreJob:
     an interrupted restore goes on; IF_NEWER over files that are not older than the
     snapshot's. Of a file of the right size that is to be replaced, what is right stays
     and is not fetched. `keep_damaged` keeps files that lost some of their data, with
-    zeros in its place, instead of removing them. `verify` reads back what was written.
+    zeros in its place and a time before the snapshot's, so that every later restore
+    replaces them; else they are removed. `verify` reads back what was written.
     """
 
     tree: BlobList
@@ -74,7 +75,8 @@ class RestoreFailure:
 
     `lost` tells a file or directory that is not restored, or not wholly, from one
     that only misses an attribute. `chunk` is the one that could not be read, `errno`
-    the system's number for what could not be written.
+    the system's number for what could not be written. `kept` is a file that has zeros
+    where its data is lost.
     """
 
     path: bytes
@@ -82,6 +84,7 @@ class RestoreFailure:
     lost: bool
     chunk: ChunkId | None = None
     errno: int | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

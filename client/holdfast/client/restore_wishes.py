@@ -28,6 +28,7 @@ def restore_job(
     exclude: Sequence[str] = (),
     overwrite: Overwrite = Overwrite.ALWAYS,
     verify: bool = False,
+    keep_damaged: bool = False,
 ) -> RestoreJob:
     """Return the job of restoring some absolute paths, or all of a snapshot.
 
@@ -42,6 +43,7 @@ def restore_job(
         target,
         select(paths) if paths else EVERYTHING,
         overwrite,
+        keep_damaged,
         wishes=wishes_of(include, exclude, snapshot.paths),
         verify=verify,
     )

@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     help="When to replace a file that is in the target.",
 )
 @click.option("--verify", is_flag=True, help="Read back and compare what was written.")
+@click.option(
+    "--keep-damaged",
+    is_flag=True,
+    help="Keep files that lost some of their data, with zeros in its place.",
+)
 @click.option("--dry-run", "-n", is_flag=True, help="Only say what would be restored.")
 @filtered
 @pass_invocation
@@ -59,6 +64,7 @@ def command(
     exclude: tuple[str, ...],
     overwrite: str,
     verify: bool,
+    keep_damaged: bool,
     dry_run: bool,
     among: SnapshotFilter,
 ) -> int:
@@ -96,6 +102,7 @@ def command(
                 exclude=exclude,
                 overwrite=Overwrite(overwrite),
                 verify=verify,
+                keep_damaged=keep_damaged,
             )
             if dry_run:
                 return foresee(job, repository.reader)
