@@ -8,6 +8,7 @@ everything else: short or spare bytes, other versions, lists beyond their bound.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, call
 from typing import Any, Final, Generic, TypeVar, cast
 
 from holdfast.protocol.errors import DecodingError
@@ -145,7 +146,8 @@ class Format(Generic[T]):
         self.version = version
         self._prefix = MAGIC + bytes([kind, version])
         self._fields = fields
-        self._writers = tuple((name, codec.write) for name, codec in fields.items())
+        self._writers = tuple(codec.write for codec in fields.values())
+        self._values = _values_of(tuple(fields))
 
     def encode(self, value: T) -> bytes:
         """Return the one encoding of `value`, prefix included."""
@@ -167,7 +169,7 @@ class Format(Generic[T]):
         return Codec(self._body, self._fields_from)
 
     def _body(self, value: T) -> bytes:
-        return b"".join([write(getattr(value, name)) for name, write in self._writers])
+        return b"".join(map(call, self._writers, self._values(value)))
 
     def _read(self, reader: Reader) -> T:
         prefix = reader.take(len(self._prefix))
@@ -226,6 +228,13 @@ class Either(Generic[T]):
         if self._is_other(value) != other:
             raise DecodingError("a value stands in the format of another kind")
         return value
+
+
+def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads these attributes of a value, all at once."""
+    if len(names) < 2:
+        return lambda value: tuple(getattr(value, name) for name in names)
+    return attrgetter(*names)
 
 
 def _count(reader: Reader, limit: int) -> int:
