@@ -23,7 +23,13 @@ from holdfast.protocol import (
 )
 from holdfast.protocol.units import LEAF_BYTES
 from holdfast.vault import leaf_reading
-from holdfast.vault.core import checkpointing, declared, proof_store, rechecking
+from holdfast.vault.core import (
+    answering,
+    checkpointing,
+    declared,
+    proof_store,
+    rechecking,
+)
 from simulation.memory import Memory, by_identity
 
 CHECKS = (
@@ -54,11 +60,13 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
         lru_cache(1 << 15)(signing.SignedFormat.decode),
     )
     yield from everywhere(answer, "answer_id", by_identity)
+    yield manifest.Head, "digest", by_identity(manifest.Head.digest)
     yield leaf_reading, "_prove", _prove()
     yield answer, "_check_leaf", _check_leaf()
     yield from everywhere(checkpoint, "entry_leaf", lru_cache(1 << 14))
     yield from everywhere(manifest, "entry_leaf", lru_cache(1 << 14))
     yield from everywhere(checkpointing, "acknowledgement_message", _said)
+    yield from everywhere(answering, "vote_message", _voted)
     yield from everywhere(declared, "applied", _applied)
     yield from everywhere(checkpoint, "checkpoint_of", _checkpoint_of)
     for home, name in CHECKS:
@@ -177,6 +185,15 @@ def _said(message: Callable[..., bytes]) -> Callable[..., bytes]:
 
     def remembering(me: Any, value: Any) -> Any:
         return memory.get(id(value), value, message, me, value)
+
+    return remembering
+
+
+def _voted(message: Callable[..., bytes]) -> Callable[..., bytes]:
+    memory = Memory()
+
+    def remembering(me: Any, *vote: Any) -> Any:
+        return memory.get(vote, None, message, me, *vote)
 
     return remembering
 

@@ -33,7 +33,10 @@ def play(seed: int, vaults: int, epochs: int) -> dict[str, Any]:
         story = story_of(seed, vaults, epochs)
         drama = Drama(story, look_every=1 if vaults <= 50 else 8)
         drama.play()
-        return line_of(story, drama, time.process_time() - began)
+        line = line_of(story, drama, time.process_time() - began)
+    del drama
+    gc.collect()
+    return line
 
 
 def main() -> int:
@@ -67,9 +70,9 @@ def _play_all(todo: list[int], asked: argparse.Namespace) -> Iterator[dict[str, 
 def _begin_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.disable(logging.CRITICAL)
-    # Stories make few cycles and much that lives long.
+    # Stories make few cycles and much that lives long: it is cleared away after each.
     gc.freeze()
-    gc.set_threshold(500_000, 50, 1000)
+    gc.disable()
 
 
 def _tell(line: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from holdfast.protocol.errors import SignatureInvalidError
 from holdfast.protocol.keys import verify
 from holdfast.protocol.placement import majority
 from holdfast.protocol.signing import Signed
-from holdfast.protocol.units import VaultId
+from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.challenged import WantedLeaf, assemble, wanted_leaves
 from holdfast.vault.core.checkpointing import STANDING_EPOCHS_MAX, Checkpointing
 from holdfast.vault.core.declared import Stood
@@ -315,8 +315,8 @@ class Answering:
         if key is None or not self._tally.knows(peer) or self._answer is None:
             return False
         digest = self._answer.value.checkpoint.digest()
-        said = Vote(self._me.id, self._epoch, digest, answer_id(self._answer))
-        message = VOTE.message(said, self._me.network)
+        named = answer_id(self._answer)
+        message = vote_message(self._me, self._me.id, self._epoch, digest, named)
         try:
             verify(key, message, signature)
         except SignatureInvalidError:
@@ -326,3 +326,10 @@ class Answering:
     def _move(self, stage: Stage) -> None:
         assert stage in TRANSITIONS[self._stage], (self._stage, stage)
         self._stage = stage
+
+
+def vote_message(
+    me: Myself, vault: VaultId, epoch: int, checkpoint: Digest, answer: Digest
+) -> bytes:
+    """Return what a neighbour signs to vote for an answer."""
+    return VOTE.message(Vote(vault, epoch, checkpoint, answer), me.network)

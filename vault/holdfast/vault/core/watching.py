@@ -10,15 +10,14 @@ from typing import Final, NoReturn
 from holdfast.ledger.core.questions import question_of
 from holdfast.protocol.answer import answer_id
 from holdfast.protocol.checkpoint import (
-    VOTE,
     Entries,
     SignedCheckpoint,
     StorageCertificate,
-    Vote,
 )
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.receipt import check_full_receipt
 from holdfast.protocol.units import Digest, VaultId
+from holdfast.vault.core.answering import vote_message
 from holdfast.vault.core.checkpointing import (
     STANDING_EPOCHS_MAX,
     acknowledgement_message,
@@ -138,6 +137,8 @@ class Watching:
 
     def take_conflicts(self) -> list[Conflict]:
         """Return, once, the pairs of checkpoints that convict whoever signed them."""
+        if not self._conflicts:
+            return []
         found, self._conflicts = list(self._conflicts.values()), {}
         return found
 
@@ -345,6 +346,7 @@ class Watching:
         return Reply(token, Acknowledged(self._me.pair.sign(message)))
 
     def _vote(self, token: int, given: VoteGiven) -> Effect:
-        vote = Vote(given.vault, given.epoch, given.checkpoint, given.answer)
-        signed = VOTE.sign(vote, self._me.network, self._me.pair)
-        return Reply(token, Voted(signed.signature))
+        message = vote_message(
+            self._me, given.vault, given.epoch, given.checkpoint, given.answer
+        )
+        return Reply(token, Voted(self._me.pair.sign(message)))
