@@ -38,6 +38,8 @@ class LedgerNews:
 class LedgerState:
     """The registry, the beacons, the deals of followed vaults, the settlement.
 
+    `settled_period` is the newest settled period, −1 before the first.
+
     Where `accounts_certify`, certificates are signatures of accounts, not of BLS.
     """
 
@@ -49,6 +51,7 @@ class LedgerState:
         self.sequence = _NOWHERE
         self.epoch = _NOWHERE
         self.settlement: Certificate | None = None
+        self.settled_period = _NOWHERE
         self._beacons: dict[int, Digest] = {}
         self._rows: dict[VaultId, RegisteredVault] = {}
         self._identities: dict[VaultId, bytes] = {}
@@ -82,11 +85,7 @@ class LedgerState:
             self._take_deal(deal)
         if news.settlement and news.settlement.statement.period > self.settled_period:
             self.settlement = news.settlement
-
-    @property
-    def settled_period(self) -> int:
-        """The newest settled period, or −1 before the first."""
-        return self.settlement.statement.period if self.settlement else _NOWHERE
+            self.settled_period = news.settlement.statement.period
 
     def beacons(self, first: int) -> dict[int, Digest]:
         """Return the beacons known from epoch `first` on."""
@@ -249,6 +248,10 @@ class LedgerState:
     def deal(self, deal: DealId) -> Deal | None:
         """Return a deal if it is mirrored."""
         return self._deals.get(deal)
+
+    def unmirrored(self, deals: Iterable[DealId]) -> set[DealId]:
+        """Return those of `deals` that are not mirrored."""
+        return set(deals).difference(self._deals)
 
     def deal_key(self, deal: DealId) -> bytes | None:
         """Return the key that signs a deal's heads, if it is known."""

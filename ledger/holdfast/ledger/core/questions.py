@@ -3,6 +3,7 @@
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.judgement import Question
+from holdfast.protocol.units import VaultId
 
 
 def question_of(ledger: LedgerState, answer: Answer) -> Question | None:
@@ -16,7 +17,11 @@ def question_of(ledger: LedgerState, answer: Answer) -> Question | None:
     if beacon is None or not group:
         return None
     known = ledger.identities()
-    stand_ins = ledger.stand_ins(checkpoint.vault, checkpoint.epoch, for_answer=False)
+    stand_ins: tuple[VaultId, ...] = ()
+    # Stand-ins are drawn only for the few checkpoints that they acknowledged.
+    if any(one.signer not in group for one in answer.standing.acknowledgements):
+        vault, epoch = checkpoint.vault, checkpoint.epoch
+        stand_ins = ledger.stand_ins(vault, epoch, for_answer=False)
     named = (*group, *stand_ins, checkpoint.vault)
     deals = {proof.entry.deal for proof in answer.entries}
     keys = {deal: ledger.deal_key(deal) for deal in deals}

@@ -29,10 +29,11 @@ class Parking:
         Deals that changed since they were mirrored are asked for `again`. Raises
         RefusedError when too much is parked or missing.
         """
-        unknown = {deal for deal in deals if self._ledger.deal(deal) is None}
-        missing = tuple(unknown | set(again))
-        if not missing:
+        unknown = self._ledger.unmirrored(deals)
+        unknown.update(again)
+        if not unknown:
             return None
+        missing = tuple(unknown)
         waiting = sum(map(len, self._parked.values()))
         if len(missing) > MISSING_MAX or waiting >= PARKED_MAX:
             raise RefusedError(Refusal.EXHAUSTED, "too many unknown deals")

@@ -75,8 +75,9 @@ class Proposing:
             self._period, self._rounds, self._round = due, 0, None
             self._deferred_until = 0.0
             self._objections = Objections()
-        members = self._me.ledger.committee(due + 1)
-        if due < 0 or self._books.is_settled(due) or self._me.id not in members:
+        settled = due < 0 or self._books.is_settled(due)
+        members = () if settled else self._me.ledger.committee(due + 1)
+        if self._me.id not in members:
             self._round = None
             return []
         rank = members.index(self._me.id)

@@ -57,6 +57,8 @@ class Rechecking:
         if period > self._period:
             self._period, self._found, self._hearings = period, {}, {}
             self._changes = -1
+        if not self._hearings and self._changes == self._proofs.changes:
+            return []
         if self._me.id not in self._me.ledger.committee(period):
             return []
         if self._changes != self._proofs.changes:

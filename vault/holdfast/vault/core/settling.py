@@ -49,13 +49,14 @@ class Settling:
 
     def step(self, now: float) -> list[Effect]:
         """Adopt a new settlement; fetch its totals when we did not compute them."""
+        if self._me.ledger.settlement is None or self._books.base() is not None:
+            return []
         effects = self._books.adopt()
         if effects:
             self._books.forget_settled()
             self._books.takeovers.tidy(self._me.epoch_at(now))
-        period = self._me.ledger.settled_period
-        if period < 0 or self._books.base() is not None:
             return effects
+        period = self._me.ledger.settled_period
         current = self._me.params.period_of(self._me.epoch_at(now))
         if self._me.id not in self._me.ledger.committee(current):
             return effects
