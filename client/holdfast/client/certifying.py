@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from holdfast.client.certified_part import Part, part_of
 from holdfast.client.core.backup_certificate import (
     SIGNED_CERTIFICATE,
     BackupCertificate,
@@ -17,7 +18,6 @@ from holdfast.client.core.backup_certificate import (
     sign_certificate,
     verify_certificate,
 )
-from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.durable_file import write_durably
 from holdfast.client.network_errors import NetworkError
 from holdfast.client.storage import Storage, View
@@ -41,16 +41,16 @@ class CertificateFileError(HoldfastError):
 
 
 async def certify(storage: Storage, name: str) -> SignedCertificate:
-    """Return the certificate of the snapshot `name`, as all stands now.
+    """Return the certificate of a snapshot, or of a path, as all stands now.
 
-    Raises SnapshotUnknownError; NotWholeError if any of its chunks is in no deal that
-    has a full receipt; and what reading the repository raises.
+    `name` is what `part_of` reads, and raises. Also raises NotWholeError if any chunk
+    of it is in no deal that has a full receipt, and what reading the repository does.
     """
     book = storage.book
     view = await storage.look()
     repository = await storage.repository(view)
-    named = repository.snapshot(name)
-    needed = await asyncio.to_thread(chunks_needed, repository, named)
+    part = await asyncio.to_thread(part_of, repository, name)
+    needed = await asyncio.to_thread(chunks_needed, repository, part.named, part.chosen)
     parts = _by_deal(view, needed)
     deals = {deal: view.manifests[deal][0] for deal in parts}
     receipts = {deal: await _receipt(storage, deals[deal]) for deal in parts}
@@ -60,7 +60,7 @@ async def certify(storage: Storage, name: str) -> SignedCertificate:
     keys = ledger.identities()
     stated = _stated(
         storage,
-        named,
+        part,
         ledger.epoch,
         tuple(
             CertifiedDeal(
@@ -124,22 +124,21 @@ def _proofs(
 
 def _stated(
     storage: Storage,
-    named: NamedSnapshot,
+    part: Part,
     epoch: int,
     deals: tuple[CertifiedDeal, ...],
 ) -> BackupCertificate:
     directory = storage.book.directory
-    snapshot = named.snapshot
     return BackupCertificate(
         directory.network,
         directory.params.name,
         storage.book.account.id,
         int(time.time()),
         epoch,
-        Digest(named.id),
-        snapshot.time_ns,
-        snapshot.stats.files,
-        snapshot.stats.bytes_seen,
+        Digest(part.named.id),
+        part.named.snapshot.time_ns,
+        part.files,
+        part.bytes_seen,
         deals,
     )
 

@@ -10,6 +10,7 @@ from holdfast.client.blob_reader import BlobReader
 from holdfast.client.core.blobs import BlobId, BlobList, list_ids
 from holdfast.client.core.errors import BlobMissingError, ChunkUnavailableError
 from holdfast.client.core.objects import list_objects
+from holdfast.client.core.selection import EVERYTHING, Selection
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import NodeKind, decode_page
 from holdfast.client.repository import Repository
@@ -70,15 +71,19 @@ def check_structure(
     )
 
 
-def chunks_needed(repository: Repository, named: NamedSnapshot) -> frozenset[ChunkId]:
-    """Return the chunks that one snapshot needs, those that name it included.
+def chunks_needed(
+    repository: Repository, named: NamedSnapshot, chosen: Selection = EVERYTHING
+) -> frozenset[ChunkId]:
+    """Return the chunks that one snapshot, or what is chosen of it, needs.
+
+    Those that name it, and lead to what is chosen, are included.
 
     Raises BlobMissingError when a blob is in no chunk that the index knows, and
     ChunkUnavailableError or ProtocolError when a tree cannot be read.
     """
     known = frozenset(record.chunk for record in repository.index.packs)
     seeker = _Seeker(repository.reader, known, _hear_nothing, strict=True)
-    seeker.tree(named.id.hex(), named.snapshot.tree)
+    seeker.tree(named.id.hex(), named.snapshot.tree, chosen)
     packs = {record.chunk for record in repository.index.packs}
     return frozenset(seeker.used) | (repository.needed_chunks() - packs)
 
@@ -98,16 +103,18 @@ class _Seeker:
     losses: list[Loss] = field(default_factory=list)
     _seen: set[BlobId] = field(default_factory=set)
 
-    def tree(self, within: str, top: BlobList) -> None:
+    def tree(self, within: str, top: BlobList, chosen: Selection = EVERYTHING) -> None:
         """Follow a tree from its top; what was seen before is not read again."""
-        waiting = [(b"", top)]
+        waiting = [(b"", top, chosen)]
         while waiting:
-            path, pages = waiting.pop()
+            path, pages, wanted = waiting.pop()
             for page in self._blobs(within, path or b"/", pages):
                 for name, kind, content in self._page(within, path, page):
-                    below = path + b"/" + name
+                    below, inner = path + b"/" + name, wanted.below(name)
+                    if inner is None:
+                        continue
                     if kind is NodeKind.DIRECTORY:
-                        waiting.append((below, content))
+                        waiting.append((below, content, inner))
                         continue
                     if kind is NodeKind.FILE:
                         self.files += 1

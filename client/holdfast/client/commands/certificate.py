@@ -34,12 +34,18 @@ class _Group(Group):
 def command() -> None:
     """Write a statement that others can judge: who holds a backup, and proved it.
 
-    `holdfast certificate SNAPSHOT --output FILE` makes one, `verify` judges one.
+    `holdfast certificate SNAPSHOT --output FILE` makes one, also with a path in place
+    of SNAPSHOT; `verify` judges one.
     """
 
 
 @command.command("make")
-@click.argument("snapshot", default="latest", shell_complete=completing.snapshots)
+@click.argument(
+    "snapshot",
+    metavar="[SNAPSHOT|PATH]",
+    default="latest",
+    shell_complete=completing.snapshots,
+)
 @click.option(
     "--output",
     required=True,
@@ -50,7 +56,9 @@ def command() -> None:
 def make(invocation: Invocation, *, snapshot: str, output: Path) -> None:
     """Certify SNAPSHOT ("latest" unless named): its heads, receipts and proofs.
 
-    It tells nothing of names and contents: only sizes, times and who holds it.
+    Of PATH it certifies what the newest snapshot with it has there; a name that reads
+    as an id is a path as ./NAME. It tells nothing of names and contents: only sizes,
+    times and who holds it.
     """
     with invocation.client() as client:
         from holdfast.client.certifying import certify, write_certificate  # noqa: PLC0415
