@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.ledger.chain_errors import (
@@ -25,6 +25,9 @@ from holdfast.protocol.network import NetworkParams
 WEI_PER_ETHER = 10**18
 START_SECONDS = 60
 NOT_FINAL = ".not-final"
+REORGANISED_BLOCKS = 256
+"""So much earlier a reorganisation might put the first contract. Reading too much is
+only slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +114,19 @@ async def _final_file(
 ) -> tuple[NetworkFile, Deployed]:
     """Write the network file when the contracts are final, beside it what is so far."""
 
-    def file_of(deployed: Deployed) -> NetworkFile:
-        place = ChainPlace(deployed.addresses, finality_blocks)
+    def file_of(first_block: int) -> NetworkFile:
+        addresses = replace(begun.deployed.addresses, first_block=first_block)
+        place = ChainPlace(addresses, finality_blocks)
         return NetworkFile(params, url, b"", chain=place)
 
     so_far = path.with_name(f"{path.name}{NOT_FINAL}")
-    file_of(begun.deployed).save(so_far)
+    early = max(begun.deployed.addresses.first_block - REORGANISED_BLOCKS, 0)
+    file_of(early).save(so_far)
     try:
         deployed = await begun.make_final()
     except (TransactionPendingError, LedgerUnreachableError) as error:
         raise DeploymentPendingError(str(so_far), str(error)) from error
-    file = file_of(deployed)
+    file = file_of(deployed.addresses.first_block)
     file.save(path)
     so_far.unlink(missing_ok=True)
     return file, deployed
