@@ -82,6 +82,17 @@ def test_a_checkpoint_is_saved_before_it_is_offered_to_every_neighbour(
         assert offer.heads == (fake.head,)
 
 
+def test_neighbours_with_one_base_are_shown_one_offer(
+    parties: Parties, fake: FakeDeal
+) -> None:
+    machine, effects = offering(parties, fake)
+    shown = [offer for _, offer in offers(effects)]
+    assert len(shown) > 1
+    assert all(offer is shown[0] for offer in shown)
+    again = machine.offer_for(parties.ledger.group(parties.me.id, EPOCH)[0])
+    assert again is shown[0]
+
+
 def test_it_is_not_begun_before_the_last_quarter(parties: Parties) -> None:
     machine = Checkpointing(parties.me, Restored())
     recollected(machine, machine.step(parties.at(EPOCH - 1, 0.1)))
