@@ -3,10 +3,15 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
+from holdfast.vault.core.effects import TakeOver
+from holdfast.vault.core.taking_over import TakingOver
 from simulation.run import play
 
 TESTS = Path(__file__).parent.parent
@@ -40,8 +45,23 @@ def test_a_small_story_keeps_every_promise(seed: int) -> None:
     assert line["acknowledged"] > 0
 
 
-def test_what_too_many_hostile_holders_took_along_is_excused() -> None:
-    """Three of four were hostile at once; honest vaults in their place had nothing."""
+def test_ejected_holders_that_still_serve_save_what_no_k_others_have() -> None:
     line = play(2, 20, 22)
+    assert line["broken"] == []
+    assert line["lost"] == 0
+
+
+def test_what_too_many_hostile_holders_took_along_is_excused() -> None:
+    """Three of four were hostile at once; honest vaults in their place had nothing.
+
+    The same story as before, but that the ejected ones give nothing any more.
+    """
+    ordered = TakingOver._order
+
+    def without_ejected(self: TakingOver, *args: Any) -> TakeOver:  # its own
+        return replace(ordered(self, *args), last_requests={})
+
+    with mock.patch.object(TakingOver, "_order", without_ejected):
+        line = play(2, 20, 22)
     assert line["broken"] == []
     assert line["lost"] == line["excused"] > 0
