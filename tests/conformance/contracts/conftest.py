@@ -5,6 +5,7 @@ so where there is an anvil the default run plays on both only what an attacker t
 the rest of py-evm's runs are long ones.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -31,6 +32,7 @@ SLOW = (
 ANVIL: str | None = None
 
 if EVM:
+    from contract_mutants import SWITCH
     from evm_anvil import anvil_program, running_anvil
     from evm_chain import TestChain
     from evm_network import TestNetwork, make_vault
@@ -60,7 +62,10 @@ def new_chain(request: pytest.FixtureRequest) -> Iterator[Callable[[], Any]]:
             if request.param == PY_EVM:
                 return TestChain()
             assert ANVIL is not None
-            return running.enter_context(running_anvil(ANVIL))
+            chain = running.enter_context(running_anvil(ANVIL))
+            if (coinbase := os.environ.get(SWITCH)) is not None:
+                chain.ask("anvil_setCoinbase", coinbase)
+            return chain
 
         yield make
 

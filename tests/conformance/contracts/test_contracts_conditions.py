@@ -3,7 +3,7 @@
 import pytest
 import rlp
 
-from evm_network import REFUSALS, make_vault
+from evm_network import REFUSALS, TestNetwork, make_vault
 from evm_stage import Stage, proof_argument
 from holdfast.contracts import load
 from holdfast.contracts.points import key_point, signature_point
@@ -67,6 +67,22 @@ def test_a_refund_stops_where_a_committee_spent_the_escrow_of_others(
     proof = proof_argument(stage.proof(DEAL_LEAF, other))
     call = network.deals.functions.refund(other, stage.holder_list, [proof])
     network.refused(call, stage.stranger, "overdrawn")
+
+
+def test_a_proof_of_possession_is_a_whole_point(stage: Stage) -> None:
+    network, keys = stage.network, make_vault(63).keys
+    short = signature_point(bls.prove_possession(keys.bls_secret))[:-1]
+    call = network.certificates.functions.enroll(
+        9, stage.stranger.address, key_point(keys.bls_public), short
+    )
+    network.refused(call, network.registry.address, "signature malformed")
+
+
+def test_no_deal_is_funded_before_genesis(stage: Stage) -> None:
+    chain = stage.network.chain
+    later = TestNetwork(chain, genesis_seconds=chain.now + 10_000)
+    call = later.deals.functions.fund(stage.deal, 1)
+    later.refused(call, stage.stranger, "not started")
 
 
 def test_a_vault_is_paid_somewhere(stage: Stage) -> None:
