@@ -78,7 +78,7 @@ class Tahoe:
 
     def _put(self, path: Path) -> str:
         with path.open("rb") as file:
-            return self._ask("PUT", "/uri", file).read().decode()
+            return self._ask("PUT", "/uri", file, path.stat().st_size).read().decode()
 
     def _get_all(self, target: Path) -> None:
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -91,10 +91,11 @@ class Tahoe:
             shutil.copyfileobj(self._ask("GET", f"/uri/{cap}"), file, 1 << 20)
 
     def _ask(
-        self, method: str, path: str, body: object = None
+        self, method: str, path: str, body: object = None, body_bytes: int = 0
     ) -> http.client.HTTPResponse:
         line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=600)
-        line.request(method, path, body, encode_chunked=False)  # type: ignore[arg-type] # a file
+        headers = {"Content-Length": str(body_bytes)} if body else {}
+        line.request(method, path, body, headers)  # type: ignore[arg-type] # a file
         reply = line.getresponse()
         if reply.status >= 300:
             raise RuntimeError(f"{method}: {reply.status} {reply.read()[:200]!r}")

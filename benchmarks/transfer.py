@@ -30,6 +30,7 @@ from holdfast.client.core.key_slots import Strength  # noqa: E402
 from holdfast.client.local_network import LocalNetwork  # noqa: E402
 
 GIB = 1 << 30
+FIRST_BYTE_OF = 48 << 20
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,15 +51,26 @@ async def transfer(
         report = await client.restore("latest", target)
         down = _Reading.now(vaults).since(start)
         assert report.complete, report.failures
+        first_byte = await _first_byte_seconds(client)
     sent = report.bytes_written
     return {
         "bytes": sent,
         "sealed_bytes": result.bytes_uploaded,
         **up.figures("upload", sent),
         **down.figures("download", sent),
+        "first_byte_ms": round(first_byte * 1e3, 1),
         "upload_peak_rss_mib": peak,
         "peak_rss_mib": _peak_mib(),
     }
+
+
+async def _first_byte_seconds(client: AsyncClient) -> float:
+    """Return how long the first byte of a large object takes, once it is asked for."""
+    await client.put("large", os.urandom(FIRST_BYTE_OF))
+    before = time.perf_counter()
+    async with await client.open("large") as file:
+        assert await file.read(1)
+        return time.perf_counter() - before
 
 
 @dataclass(frozen=True, slots=True)
