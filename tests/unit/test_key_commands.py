@@ -68,4 +68,6 @@ def test_without_a_terminal_the_new_passphrase_must_come_from_somewhere(
 ) -> None:
     monkeypatch.delenv("HOLDFAST_NEW_PASSPHRASE")
     assert main(["key", "add"]) == ExitCode.WRONG_PASSPHRASE
-    assert "--new-passphrase-file" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "next: set HOLDFAST_NEW_PASSPHRASE, or name a file with --new-" in said
+    assert "HOLDFAST_PASSPHRASE" not in said

@@ -54,6 +54,11 @@ ADVICE: Final = {
         ExitCode.WRONG_PASSPHRASE,
         "set HOLDFAST_PASSPHRASE, or name a file with --passphrase-file",
     ),
+    "NewPassphraseUnreadableError": Advice(
+        "no_passphrase",
+        ExitCode.WRONG_PASSPHRASE,
+        "set HOLDFAST_NEW_PASSPHRASE, or name a file with --new-passphrase-file",
+    ),
     "SettingsError": Advice(
         "settings",
         ExitCode.USAGE,

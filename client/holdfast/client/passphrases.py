@@ -22,6 +22,10 @@ class PassphraseUnreadableError(HoldfastError):
     """There is no way to ask for the passphrase, or it cannot be read."""
 
 
+class NewPassphraseUnreadableError(PassphraseUnreadableError):
+    """There is no way to ask for a passphrase to add beside the one that opens."""
+
+
 def wanted(ways: Sequence[Way], *, new: bool) -> str:
     """Return the passphrase by the first way, or ask for it; a new one twice.
 
@@ -46,9 +50,8 @@ def another(file: Path | None) -> str:
     if NEW_VARIABLE in os.environ:
         return os.environ[NEW_VARIABLE]
     if not sys.stdin.isatty():
-        raise PassphraseUnreadableError(
-            "a new passphrase is needed and there is no terminal to ask for it; "
-            f"set {NEW_VARIABLE}, or name a file with --new-passphrase-file"
+        raise NewPassphraseUnreadableError(
+            "a new passphrase is needed and there is no terminal to ask for it"
         )
     return _asked("New passphrase", twice=True)
 

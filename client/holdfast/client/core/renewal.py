@@ -25,7 +25,10 @@ class Policy:
 
     def __post_init__(self) -> None:
         if not 0 < self.before_seconds < self.term_seconds:
-            raise ValueError("deals are renewed before their end, for longer than that")
+            raise ValueError(
+                "a deal is renewed some time before its end, and for longer than that: "
+                "--for must be more than --before"
+            )
         if self.spend_max is not None and self.spend_max <= 0:
             raise ValueError("a renewal costs more than nothing")
 
