@@ -21,6 +21,7 @@ from holdfast.protocol import (
     signing,
     sums,
 )
+from holdfast.protocol.placement import distance
 from holdfast.protocol.units import LEAF_BYTES
 from holdfast.vault import leaf_reading
 from holdfast.vault.core import (
@@ -46,7 +47,7 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     yield placement, "committee", _of_members(placement.committee)
     yield placement, "stand_ins", _of_members(placement.stand_ins)
     yield placement, "monitored", _monitored()
-    yield slots, "rank", _rank()
+    yield slots, "rank", rank_once()
     yield rechecking, "is_drawn", lru_cache(1 << 15)(rechecking.is_drawn)
     yield proof_store, "name_of", by_identity(proof_store.name_of)
     yield checkpoint.Checkpoint, "digest", by_identity(checkpoint.Checkpoint.digest)
@@ -117,13 +118,21 @@ def _monitored() -> Callable[..., tuple[Any, ...]]:
     return monitored
 
 
-def _rank() -> Callable[..., int | None]:
-    rank = slots.rank
+def rank_once() -> Callable[..., int | None]:
+    """Rank all candidates of a deal once for everybody who followed equally far."""
     memory = Memory()
 
-    def remembering(ledger: Any, deal: Any, vault: Any, epoch: int) -> Any:
-        key = (id(ledger), ledger.sequence, id(deal), vault, epoch)
-        return memory.get(key, (ledger, deal), rank, ledger, deal, vault, epoch)
+    def places(ledger: Any, deal: Any, epoch: int) -> dict[Any, int]:
+        members = ledger.registry(epoch)
+        able = [one for one in members if slots.is_candidate(ledger, deal, one, epoch)]
+        able.sort(key=lambda one: distance(one, deal.id))
+        return {vault: place for place, vault in enumerate(able)}
+
+    def remembering(ledger: Any, deal: Any, vault: Any, epoch: int) -> int | None:
+        key = (ledger.sequence, id(deal), epoch)
+        found = memory.get(key, deal, places, ledger, deal, epoch)
+        place: int | None = found.get(vault)
+        return place
 
     return remembering
 
