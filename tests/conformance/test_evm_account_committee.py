@@ -1,14 +1,19 @@
 """Vaults whose accounts certify settle by themselves, and the contract takes it.
 
-The machines of a committee on one side, the contracts on py-evm on the other.
+The machines of a committee on one side, the contracts on the other: on py-evm, and on
+an anvil of the fork before Prague, which could not check anything else.
 """
 
 import asyncio
+from contextlib import ExitStack
+
+import pytest
 
 from audit_parties import Parties, of_kind, only
 from committee_stage import FIRST, Member
+from evm_anvil import AnvilChain, anvil_program, running_anvil
 from evm_chain import TestChain
-from evm_ledger_stage import ChainStage, EvmStage
+from evm_ledger_stage import ChainStage, EvmStage, MakeChain
 from holdfast.ledger.core.chain import Genesis
 from holdfast.ledger.core.followed import LedgerNews, LedgerState
 from holdfast.ledger.core.operations import Claim, Settle
@@ -28,18 +33,36 @@ from holdfast.vault.core.messages import (
 from ledger_stage import HOURLY, node_keys, opened, vault_key
 from simulation.fake_data import FakeDeal
 
+ANVIL = anvil_program()
 NUMBERS = (1, 2, 3, 4, 5)
 HOLDERS = NUMBERS[:4]
 EPOCHS = (5, 6)
 """Of the period that is settled: the deal is held, and proved."""
 
 
-def test_a_committee_of_accounts_settles_on_the_chain_and_is_paid() -> None:
-    asyncio.run(_played())
+# What anvil shows in the default run is left to the long one.
+@pytest.mark.parametrize(
+    "make", [pytest.param(TestChain, marks=[pytest.mark.long] if ANVIL else [])]
+)
+def test_a_committee_of_accounts_settles_and_is_paid(make: MakeChain) -> None:
+    asyncio.run(_played(make))
 
 
-async def _played() -> None:
-    network = await ChainStage.build(Genesis(HOURLY), TestChain, accounts_certify=True)
+@pytest.mark.skipif(ANVIL is None, reason="anvil is not installed")
+def test_it_does_so_on_a_chain_that_cannot_check_bls() -> None:
+    assert ANVIL is not None
+    with ExitStack() as running:
+
+        def older(seconds: int, chain_id: int) -> AnvilChain:
+            options = ("--chain-id", str(chain_id))
+            made = running_anvil(ANVIL or "", seconds, *options, hardfork="cancun")
+            return running.enter_context(made)
+
+        asyncio.run(_played(older))
+
+
+async def _played(make: MakeChain) -> None:
+    network = await ChainStage.build(Genesis(HOURLY), make, accounts_certify=True)
     async with network.stage() as stage:
         deal = await _deal_in_place(stage)
         await stage.advance_to(FIRST)
