@@ -13,6 +13,7 @@ from hypothesis import settings
 NETWORKS: Final = (
     "tests/acceptance/",
     "tests/integration/test_backup_network.py",
+    "tests/integration/test_evm_account_network.py",
     "tests/integration/test_evm_network.py",
     "tests/integration/test_local_network.py",
     "tests/integration/test_network_epochs.py",

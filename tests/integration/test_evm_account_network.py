@@ -25,7 +25,6 @@ Value = TypeVar("Value")
 ANVIL = anvil_program()
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.xdist_group("network"),
     pytest.mark.skipif(ANVIL is None, reason="anvil is not installed"),
 ]
 VAULTS = 9
