@@ -7,6 +7,7 @@ client, a test) always gets through, and the ledger is reached by everybody.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,17 +18,25 @@ from holdfast.client.local_layout import LocalVault
 from holdfast.client.local_network import LocalNetwork, free_ports
 
 BLOCK_BYTES: Final = 1 << 16
-LISTEN_STATE: Final = "0A"
+CONNECTED: Final = "01"
+
+Ends = tuple[int, int]
+"""The ports of a connection: of who calls, and of who is called."""
 
 
 @dataclass
 class Relay:
-    """One vault's relay; `crossing` are its open connections with their callers."""
+    """One vault's relay; `crossing` are its connections with their callers' ports."""
 
     vault: LocalVault
     endpoint: str
-    crossing: dict[asyncio.Task[None], int | None] = field(default_factory=dict)
+    crossing: dict[asyncio.Task[None], int] = field(default_factory=dict)
     server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.endpoint.rpartition(":")[2])
 
 
 class SplitNetwork:
@@ -37,6 +46,9 @@ class SplitNetwork:
         self.network = network
         self.refused = 0
         self._sides: Mapping[int, int] = {}
+        self._asking = asyncio.Lock()
+        self._asked: set[Ends] = set()
+        self._known: dict[Ends, int] = {}
         vaults = network.plan().vaults
         ports = ports or free_ports(len(vaults))
         self._relays = [
@@ -61,9 +73,8 @@ class SplitNetwork:
     async def serve(self) -> None:
         """Begin to relay."""
         for relay in self._relays:
-            host, port = relay.endpoint.split(":")
             accept = partial(self._accept, relay)
-            relay.server = await asyncio.start_server(accept, host, int(port))
+            relay.server = await asyncio.start_server(accept, "127.0.0.1", relay.port)
 
     async def close(self) -> None:
         """End every relay and all that it carries."""
@@ -71,20 +82,23 @@ class SplitNetwork:
             if relay.server is not None:
                 relay.server.close()
         await self._drop([task for one in self._relays for task in one.crossing])
+        for relay in self._relays:
+            if relay.server is not None:
+                await relay.server.wait_closed()
+        await asyncio.sleep(0)  # aborted connections are closed one turn later
 
     async def split(self, *sides: tuple[LocalVault, ...]) -> None:
         """Cut all connections between the sides, and refuse new ones."""
         self._sides = {
             vault.number: number for number, side in enumerate(sides) for vault in side
         }
-        await self._drop(
-            [
-                task
-                for relay in self._relays
-                for task, caller in relay.crossing.items()
-                if self._apart(relay.vault.number, caller)
-            ]
-        )
+        held = [
+            (task, relay, port)
+            for relay in self._relays
+            for task, port in relay.crossing.items()
+        ]
+        cut = await asyncio.gather(*(self._is_cut(one[1], one[2]) for one in held))
+        await self._drop([one[0] for one, gone in zip(held, cut, strict=True) if gone])
 
     def heal(self) -> None:
         """Let everybody reach everybody again."""
@@ -95,39 +109,57 @@ class SplitNetwork:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _apart(self, called: int, caller: int | None) -> bool:
-        sides = self._sides
-        return caller is not None and sides.get(called) != sides.get(caller)
+    async def _is_cut(self, relay: Relay, port: int) -> bool:
+        """Tell whether a connection from this port is between two sides."""
+        caller = await self._caller((port, relay.port))
+        if caller is None:  # closed by now, or not a vault's
+            return port not in self._ours()
+        return self._sides.get(relay.vault.number) != self._sides.get(caller)
 
     async def _accept(
         self, relay: Relay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         task = asyncio.current_task()
         assert task is not None
-        port = writer.get_extra_info("peername")[1]
-        caller = await asyncio.to_thread(self._caller, port)
-        if self._apart(relay.vault.number, caller):
-            self.refused += 1
-            writer.transport.abort()
-            return
-        relay.crossing[task] = caller
+        port = int(writer.get_extra_info("peername")[1])
+        relay.crossing[task] = port
         try:
-            await _carry(relay.vault.endpoint, reader, writer)
+            if self._sides and await self._is_cut(relay, port):
+                self.refused += 1
+            else:
+                await _carry(relay.vault.endpoint, reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # cut, or the vault is down: either way the caller sees an end
         finally:
             del relay.crossing[task]
             writer.transport.abort()
 
-    def _caller(self, port: int) -> int | None:
-        """Return the number of the vault whose socket has this port, if it is one."""
-        if (inode := _inode(port)) is None:
-            return None
+    async def _caller(self, ends: Ends) -> int | None:
+        """Return the number of the vault that a connection is from, if it is one.
+
+        One look at the kernel's tables serves all that are asked for meanwhile.
+        """
+        self._asked.add(ends)
+        async with self._asking:
+            if ends in self._asked:
+                asked, self._asked = self._asked, set()
+                self._known = await asyncio.to_thread(self._look_up, asked)
+        return self._known.get(ends)
+
+    def _look_up(self, asked: set[Ends]) -> dict[Ends, int]:
+        inodes = _inodes()
+        wanted = {inodes[ends]: ends for ends in asked if ends in inodes}
+        found = {}
         for relay in self._relays:
             mark = self.network.layout.load_mark(relay.vault.name)
-            if mark is not None and _has_socket(mark.pid, inode):
-                return relay.vault.number
-        return None
+            for inode in _sockets(mark.pid) & wanted.keys() if mark else ():
+                found[wanted[inode]] = relay.vault.number
+        return found
+
+    def _ours(self) -> set[int]:
+        """Return the ports from which this process calls."""
+        own = _sockets(os.getpid())
+        return {ends[0] for ends, inode in _inodes().items() if inode in own}
 
 
 @contextlib.asynccontextmanager
@@ -176,22 +208,24 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
-def _inode(port: int) -> str | None:
-    """Return the inode of the connected TCP socket with this local port."""
-    wanted = f":{port:04X}"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in Path(table).read_text().splitlines()[1:]:
-            words = line.split()
-            if words[1].endswith(wanted) and words[3] != LISTEN_STATE:
-                return words[9]
-    return None
+def _inodes() -> dict[Ends, str]:
+    """Return the inodes of all connected TCP sockets, by their two ports."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, *rest = line.split()
+        if state == CONNECTED:
+            ends = int(local.rpartition(":")[2], 16), int(remote.rpartition(":")[2], 16)
+            found[ends] = rest[5]
+    return found
 
 
-def _has_socket(pid: int, inode: str) -> bool:
-    wanted = f"socket:[{inode}]"
+def _sockets(pid: int) -> set[str]:
+    """Return the inodes of the sockets that a process has open."""
+    found = set()
     with contextlib.suppress(OSError):
-        for one in Path(f"/proc/{pid}/fd").iterdir():
+        for one in os.scandir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
-                if str(one.readlink()) == wanted:
-                    return True
-    return False
+                target = os.readlink(one.path)  # noqa: PTH115 # thousands of them
+                if target.startswith("socket:["):
+                    found.add(target[8:-1])
+    return found
