@@ -8,15 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.client.blob_reader import BlobReader
+from holdfast.client.blob_writer import BlobWriter
 from holdfast.client.buffers import BufferPool
 from holdfast.client.chunk_box import ChunkBox
 from holdfast.client.core.blobs import BlobKind, blob_id
 from holdfast.client.core.frames import FRAME_HEADER, Framer, compress
+from holdfast.client.core.index import Index
+from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.pack import pack_blobs
 from holdfast.protocol.chunk import encode_chunk
 from holdfast.protocol.units import KIB, MIB
+from memory_chunks import MemoryChunks
 
 KEY = bytes(32)
+OWNER = OwnerKeys(KEY)
 
 
 def place(view: memoryview) -> int:
@@ -104,6 +110,18 @@ def test_a_box_makes_the_shards_that_fresh_memory_would(
         encoded = box.encode(data)
         assert encoded == encode_chunk(data, k, k + more)
         box.release(encoded.id)
+
+
+def test_what_was_read_stays_while_other_packs_are_opened() -> None:
+    chunks, index = MemoryChunks(), Index()
+    blobs = [random.Random(seed).randbytes(4 * MIB - 1) for seed in range(14)]
+    with BlobWriter(OWNER, index, chunks) as writer:
+        names = [writer.add_data(blob) for blob in blobs]
+        writer.finish()
+    reader = BlobReader(OWNER, index, chunks)
+    views = [reader.view(name, reader.locate(name)) for name in names]
+    assert len(chunks.held) > 6  # more than are kept open
+    assert all(view == blob for view, blob in zip(views, blobs, strict=True))
 
 
 # What else is left out: copies, and compressing what does not compress.

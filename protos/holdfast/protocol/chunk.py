@@ -4,6 +4,7 @@ ChunkId = H(header ‖ root of the tree over the n shard roots), so whoever has 
 shard and its path can check it without trust.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,7 +85,13 @@ class EncodedChunk:
 
     def proof(self, index: int) -> ShardProof:
         """Return the proof of shard `index`."""
-        return ShardProof(self.header, index, merkle.path(self.roots, index))
+        return ShardProof(self.header, index, _tree_over(self.roots).path(index))
+
+
+# Each of n holders is sent a proof out of it; a wide code's tree is a millisecond.
+@functools.lru_cache(maxsize=64)
+def _tree_over(roots: tuple[bytes, ...]) -> merkle.Tree:
+    return merkle.Tree(roots)
 
 
 def encode_chunk(
