@@ -75,7 +75,7 @@ def test_a_memory_does_not_remember_errors() -> None:
 def test_candidates_rank_as_in_production() -> None:
     parties = Parties(12)
     parties.reach(5)
-    gone = row_of(parties.keys[5], 5, listing=Listing.EJECTED, left_epoch=2)
+    gone = row_of(parties.keys[5], 5, listing=Listing.EJECTED, left_epoch=5)
     parties.ledger.absorb(LedgerNews(99, -1, vaults=(gone,)))
     ranked = rank_once()
     for number in (1, 2, 3):
