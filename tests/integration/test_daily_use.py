@@ -19,7 +19,7 @@ from holdfast.client.exit_codes import ExitCode
 from holdfast_shell import PASSPHRASE, Shell
 from served_market import run, served_market
 
-LIMIT_KIB = 200
+LIMIT_KIB = 50
 NOISE_BYTES = 300_000
 
 
