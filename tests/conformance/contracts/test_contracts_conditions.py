@@ -21,8 +21,11 @@ def test_signers_beyond_the_committee_are_unknown_to_either_kind(stage: Stage) -
     ecdsa = network.deploy(
         "EcdsaCertificates", network.registry.address, network.network.address
     )
-    for contract, evidence in ((network.certificates, bytes(256)), (ecdsa, b"")):
-        call = contract.functions.verify([0, 1], 0b100, DIGEST, evidence)
+    for contract, signers, evidence in (
+        (network.certificates, 0b101, bytes(256)),
+        (ecdsa, 0b100, b""),
+    ):
+        call = contract.functions.verify([0, 1], signers, DIGEST, evidence)
         network.refused(call, stage.stranger, "signers unknown")
 
 
