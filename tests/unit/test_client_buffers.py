@@ -147,3 +147,12 @@ def test_a_large_frame_is_compressed_if_a_quarter_of_it_can_be(texts: int) -> No
     assert (stored, raw_bytes, count) == (len(frame.stored), len(data), 1)
     assert encoding == (texts > 0)
     assert len(frame.stored) <= (4.1 - texts) * 256 * KIB
+
+
+def test_a_frame_whose_samples_do_not_compress_is_not_tried_whole() -> None:
+    data = bytearray(MIB)
+    for number in range(4):
+        start = number * ((MIB - 16 * KIB) // 3)
+        data[start : start + 16 * KIB] = random.Random(number).randbytes(16 * KIB)
+    (raw,) = Framer().add(blob_id(KEY, memoryview(data)), memoryview(data))
+    assert compress(raw).stored == data
