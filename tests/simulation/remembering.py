@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from holdfast.ledger.core import slots
+from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol import (
     answer,
     checkpoint,
@@ -48,6 +49,7 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     yield placement, "stand_ins", _of_members(placement.stand_ins)
     yield placement, "monitored", _monitored()
     yield slots, "rank", rank_once()
+    yield LedgerState, "registry", _registry()
     yield rechecking, "is_drawn", lru_cache(1 << 15)(rechecking.is_drawn)
     yield proof_store, "name_of", by_identity(proof_store.name_of)
     yield checkpoint.Checkpoint, "digest", by_identity(checkpoint.Checkpoint.digest)
@@ -116,6 +118,19 @@ def _monitored() -> Callable[..., tuple[Any, ...]]:
         return watchers(tuple(registry), tuple(others), *drawn).get(vault, ())
 
     return monitored
+
+
+def _registry() -> Callable[..., tuple[Any, ...]]:
+    """List the registry of an epoch once for everybody who followed equally far."""
+    registry = LedgerState.registry
+    memory = Memory()
+
+    def remembering(ledger: Any, epoch: int) -> tuple[Any, ...]:
+        key = (id(ledger.params), ledger.sequence, epoch)
+        found: tuple[Any, ...] = memory.get(key, ledger.params, registry, ledger, epoch)
+        return found
+
+    return remembering
 
 
 def rank_once() -> Callable[..., int | None]:
