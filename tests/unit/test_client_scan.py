@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from backup_owner import Owner, fill
-from holdfast.client.scan import Entered, Found, Scanner
+from holdfast.client.archive import absolute_paths
+from holdfast.client.scan import Entered, Found, Problem, ProblemKind, Scanner
 from memory_chunks import MemoryChunks
 
 MEMORY = Path("/dev/shm")  # on Linux a file system of its own within /dev
@@ -73,3 +74,16 @@ def test_a_directory_that_cannot_be_listed_is_told_and_stored_empty(
     backup = Owner(MemoryChunks()).back_up(source, exclude=vanish)
     assert {each.path for each in backup.problems} == {os.fsencode(source / "gone")}
     assert backup.snapshot.snapshot.stats.files == 1
+
+
+def test_a_path_that_is_not_there_is_told_also_within_another_one(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, {"a/b/c": b"", "d": b""})
+    names = (".", "a/b/c", "a/gone", "a/gone/deeper", "d", "elsewhere")
+    paths = absolute_paths([tmp_path / name for name in names])
+    problems = [each for each in Scanner(paths).events() if isinstance(each, Problem)]
+    assert {problem.kind for problem in problems} == {ProblemKind.VANISHED}
+    assert [problem.path for problem in problems] == [*paths[2:4], paths[5]]
+    everything = Scanner([b"/", paths[2]], exclude=lambda *_: True)
+    assert next(everything.events()) == problems[0]

@@ -1,5 +1,5 @@
 # paths are bytes here, and pathlib's are not.
-# ruff: noqa: PTH116, PTH118, PTH208
+# ruff: noqa: PTH116, PTH118, PTH120, PTH208
 """Walking the paths to back up, in one stable order, whatever is in the way.
 
 What is unreadable, has vanished or cannot be stored becomes a `Problem`; the walk
@@ -95,12 +95,14 @@ class Scanner:
         *,
         one_file_system: bool = False,
     ) -> None:
+        self._paths = frozenset(paths)
         self._selection = select(paths)
         self._exclude = exclude
         self._one_file_system = one_file_system
 
     def events(self) -> Iterator[ScanEvent]:
         """Yield what is there; names at the top are the paths' first components."""
+        yield from self._missing()
         names: Iterator[bytes] = iter(sorted(self._selection.names))
         if self._selection.whole:
             names = yield from self._list(b"/")
@@ -113,6 +115,24 @@ class Scanner:
                 levels.pop()
                 if levels:
                     yield Left()
+
+    def _missing(self) -> Iterator[Problem]:
+        """Yield the paths that are not there, within others that were named.
+
+        The walk sees what is in a directory, and would not miss them.
+        """
+        for path in sorted(self._paths):
+            if self._is_within_another(path):
+                try:
+                    os.lstat(path)
+                except OSError as error:
+                    yield problem_of(path, error)
+
+    def _is_within_another(self, path: bytes) -> bool:
+        while path != (path := os.path.dirname(path)):
+            if path in self._paths:
+                return True
+        return False
 
     def _visit(self, levels: list[_Level], name: bytes) -> Iterator[ScanEvent]:
         level = levels[-1]
