@@ -26,12 +26,12 @@ from holdfast.client.upload_options import (
 )
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet
-from holdfast.ledger.core.values import Listing, RegisteredVault
+from holdfast.ledger.core.values import Listing
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.remote import RemoteLedger
 from holdfast.protocol.checkpoint import STORAGE_CERTIFICATE, StorageCertificate
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.units import GIB, KIB, Grains, VaultId
+from holdfast.protocol.units import GIB, KIB, Grains
 from holdfast.vault.status import Status, status_of
 
 VAULTS = 6
@@ -165,7 +165,11 @@ def test_a_killed_vault_comes_back_where_it_was_and_goes_on_proving(
     async def story() -> None:
         before = (await described(network, vault)).said
         assert before
-        network.stop_vault(vault.vault, kill=True)
+        staked = await away_for_an_epoch(
+            network,
+            vault,
+            lambda: network.stop_vault(vault.vault, kill=True),
+        )
         await network.start_vault(vault.vault)
 
         async def proved_more() -> bool:
@@ -175,6 +179,7 @@ def test_a_killed_vault_comes_back_where_it_was_and_goes_on_proving(
             return bool(said and said.certified_epochs >= before.certified_epochs + 2)
 
         await until(proved_more)
+        assert await listed(network, vault) == staked
 
     asyncio.run(story())
 
@@ -185,16 +190,13 @@ def test_a_vault_that_was_paused_for_an_epoch_proves_again_and_keeps_its_stake(
     vault = holders(network, deal)[3]
 
     async def story() -> None:
-        ledger = await RemoteLedger.join(NetworkFile.load(network.network_file))
-        staked = await row_of(ledger, vault)
-        begun = (await ledger.tip()).epoch
-        network.programs.signal(vault.name, signal.SIGSTOP)
+        begun = await epoch_of(network)
         try:
-
-            async def one_epoch_is_over() -> bool:
-                return (await ledger.tip()).epoch >= begun + 2
-
-            await until(one_epoch_is_over)
+            staked = await away_for_an_epoch(
+                network,
+                vault,
+                lambda: network.programs.signal(vault.name, signal.SIGSTOP),
+            )
         finally:
             network.programs.signal(vault.name, signal.SIGCONT)
 
@@ -203,17 +205,44 @@ def test_a_vault_that_was_paused_for_an_epoch_proves_again_and_keeps_its_stake(
             return bool(said and said.last_certified_epoch > begun + 2)
 
         await until(proves_again)
-        kept = await row_of(ledger, vault)
-        assert kept.listing is Listing.ACTIVE
-        assert kept.stake == staked.stake
-        await ledger.close()
+        assert await listed(network, vault) == staked
 
     asyncio.run(story())
 
 
-async def row_of(ledger: RemoteLedger, vault: LocalVault) -> RegisteredVault:
-    rows = (await ledger.registry(0)).vaults
-    return next(row for row in rows if row.vault.hex() == vault.vault)
+async def away_for_an_epoch(
+    network: LocalNetwork, vault: LocalVault, leave: Callable[[], object]
+) -> tuple[Listing, Grains]:
+    """Let a vault go away for a whole epoch; return how it was listed before."""
+    before = await listed(network, vault)
+    assert before[0] is Listing.ACTIVE
+    begun = await epoch_of(network)
+    leave()
+
+    async def one_epoch_is_over() -> bool:
+        return await epoch_of(network) >= begun + 2
+
+    await until(one_epoch_is_over)
+    return before
+
+
+async def epoch_of(network: LocalNetwork) -> int:
+    ledger = await RemoteLedger.join(NetworkFile.load(network.network_file))
+    try:
+        return (await ledger.tip()).epoch
+    finally:
+        await ledger.close()
+
+
+async def listed(network: LocalNetwork, vault: LocalVault) -> tuple[Listing, Grains]:
+    """Return how the ledger lists a vault, and its stake."""
+    ledger = await RemoteLedger.join(NetworkFile.load(network.network_file))
+    try:
+        rows = (await ledger.registry(0)).vaults
+    finally:
+        await ledger.close()
+    row = next(row for row in rows if row.vault.hex() == vault.vault)
+    return row.listing, row.stake
 
 
 def test_altered_shards_miss_an_epoch_are_declared_and_rebuilt(
@@ -335,20 +364,11 @@ def test_who_leaves_gets_the_stake_back_when_nothing_is_owed(
     again = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
     assert again["left_epoch"] == said["left_epoch"]
 
-    async def row() -> RegisteredVault:
-        ledger = await RemoteLedger.join(NetworkFile.load(network.network_file))
-        try:
-            rows = (await ledger.registry(0)).vaults
-        finally:
-            await ledger.close()
-        return next(r for r in rows if r.vault == VaultId(bytes.fromhex(idle.vault)))
-
     async def story() -> None:
         async def withdrawn() -> bool:
-            return (await row()).listing is Listing.WITHDRAWN
+            return await listed(network, idle) == (Listing.WITHDRAWN, 0)
 
         await until(withdrawn)
-        assert (await row()).stake == 0
 
         async def told() -> bool:
             said = (await described(network, idle)).said
