@@ -137,18 +137,23 @@ async def _registered(file: NetworkFile, plan: LocalPlan) -> None:
     ledger = await join(file)
     wanted = {bytes.fromhex(vault.vault) for vault in plan.vaults}
     try:
-        while not wanted <= await _listed(ledger):  # noqa: ASYNC110 # it has no event
+        while not wanted <= await in_their_place(ledger):  # noqa: ASYNC110 # it has no event
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
         await ledger.close()
 
 
-async def _listed(ledger: Ledger) -> set[bytes]:
+async def in_their_place(ledger: Ledger) -> set[bytes]:
+    """Return the vaults for which there is nothing to wait.
+
+    They are in the registry that clients choose from, or were, and left or were
+    ejected: those never come back.
+    """
     epoch = (await ledger.tip()).epoch
     rows = (await ledger.registry(0)).vaults
     return {
         row.vault
         for row in rows
-        if row.listing is Listing.ACTIVE
-        and row.joined_epoch <= epoch - _REGISTRY_LAG_EPOCHS
+        if row.listing is not Listing.ACTIVE
+        or row.joined_epoch <= epoch - _REGISTRY_LAG_EPOCHS
     }
