@@ -17,6 +17,7 @@ NETWORKS: Final = (
     "tests/integration/test_evm_network.py",
     "tests/integration/test_local_network.py",
     "tests/integration/test_network_epochs.py",
+    "tests/integration/test_split_network.py",
 )
 
 settings.register_profile("here", deadline=None)
