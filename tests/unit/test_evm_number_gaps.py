@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from holdfast.ledger.core.address import keccak
 from holdfast.ledger.evm.chain import Block, Fees, Receipt
 from holdfast.ledger.evm.follower import Finality
+from holdfast.ledger.evm.node_errors import NodeFault, NodeRefusedError
 from holdfast.ledger.evm.sender import GAP_MAX, Sender
 from holdfast.ledger.evm.transaction import parse
 from holdfast.ledger.evm.wishes import Wish
@@ -27,6 +28,7 @@ class ForgetfulChain:
 
     blocks: list[bytes] = field(default_factory=list)
     pool: dict[int, bytes] = field(default_factory=dict)
+    affordable: int = 10**18
 
     def forget(self, count: int) -> None:
         """Lose the newest blocks, and all that waited."""
@@ -34,6 +36,8 @@ class ForgetfulChain:
         self.pool.clear()
 
     async def send(self, raw: bytes) -> None:
+        if parse(raw).transaction.fees.highest > self.affordable:
+            raise NodeRefusedError(NodeFault.NO_ETHER, "insufficient funds")
         self.pool[parse(raw).transaction.nonce] = raw
         while len(self.blocks) in self.pool:
             self.blocks.append(self.pool.pop(len(self.blocks)))
@@ -140,3 +144,31 @@ def test_a_transaction_in_doubt_counts_once_after_its_chain_lost_blocks() -> Non
 
     asyncio.run(run())
     assert [parse(raw).transaction.data for raw in chain.blocks] == [b"", b"", b"2"]
+
+
+def test_who_cannot_pay_higher_fees_sends_what_was_dropped_again() -> None:
+    """It stood in a block between two looks, and a reorganisation took it back."""
+    chain = ForgetfulChain(affordable=100)
+
+    async def run() -> None:
+        ours = sender(chain)
+        pending = await ours.send(wish(1))
+        chain.forget(1)
+        await ours.finish(pending)
+
+    asyncio.run(run())
+    assert [parse(raw).transaction.data for raw in chain.blocks] == [b"1"]
+
+
+def test_a_number_that_somebody_waits_for_is_not_used_up() -> None:
+    chain = ForgetfulChain()
+
+    async def run() -> None:
+        ours = sender(chain)
+        first, second = await ours.send(wish(1)), await ours.send(wish(2))
+        chain.forget(2)
+        await ours.finish(second)
+        await ours.finish(first)
+
+    asyncio.run(run())
+    assert [parse(raw).transaction.data for raw in chain.blocks] == [b"1", b"2"]

@@ -110,6 +110,23 @@ class Outbox:
         self._waiting.add(first)
         return tuple(one for name, one in found if name == first)
 
+    def numbered(self, account: AccountId) -> dict[int, Attempts]:
+        """Return the account's transactions by their numbers."""
+        try:
+            rows = self._db.execute(
+                "SELECT raw FROM sent WHERE account = ? "
+                "ORDER BY seconds, name, attempt",
+                (account,),
+            ).fetchall()
+            found = [parse(bytes(raw)) for (raw,) in rows]
+        except (sqlite3.Error, DecodingError, TypeError) as error:
+            raise self._unusable(error) from error
+        kept: dict[int, Attempts] = {}
+        for one in found:
+            nonce = one.transaction.nonce
+            kept[nonce] = (*kept.get(nonce, ()), one)
+        return kept
+
     def leave(self, name: bytes) -> None:
         """Nobody waits for the transaction any longer: it is in doubt."""
         self._waiting.discard(name)

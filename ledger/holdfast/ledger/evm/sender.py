@@ -21,7 +21,7 @@ from holdfast.ledger.evm.chain import Fees, Receipt
 from holdfast.ledger.evm.follower import Finality
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.node_errors import NodeFault, NodeRefusedError
-from holdfast.ledger.evm.outbox import Outbox, label_of
+from holdfast.ledger.evm.outbox import Attempts, Outbox, label_of
 from holdfast.ledger.evm.pending import Pending, Seen, Step, next_step, raised
 from holdfast.ledger.evm.transaction import SignedTransaction, Transaction, sign
 from holdfast.ledger.evm.wishes import Wish
@@ -153,7 +153,7 @@ class Sender:
                     self._next = None
                     raise LostNonceError
                 case Step.SEND_AGAIN:
-                    await self._offer(pending.newest)
+                    await self._offer_again(pending.attempts)
                     pending = pending.resent(now)
                 case Step.RAISE_FEES:
                     await self._fill_gap(pending)
@@ -223,8 +223,11 @@ class Sender:
         fees: Fees = raised(old.fees, await self._node.fees())
         signed = sign(replace(old, fees=fees), self._key)
         self._outbox.add(pending.name, signed)
-        heard = await self._offer(signed)
-        return pending.again(signed, now) if heard else pending.resent(now)
+        if await self._offer(signed):
+            return pending.again(signed, now)
+        # Too dear for the account: what it can pay may have been dropped meanwhile.
+        await self._offer_again(pending.attempts)
+        return pending.resent(now)
 
     async def _fill_gap(self, pending: Pending) -> None:
         """Use up the numbers before ours that neither chain nor pool has.
@@ -235,12 +238,22 @@ class Sender:
         old = pending.newest.transaction
         async with self._turn:
             first = await self._node.transaction_count(self._key.id, "pending")
+            kept = self._outbox.numbered(self._key.id)
             for nonce in range(first, min(old.nonce, first + GAP_MAX)):
+                if nonce in kept:  # somebody waits for it, or will
+                    await self._offer_again(kept[nonce])
+                    continue
                 fees = await self._node.fees()
                 empty = Transaction(
                     self._chain_id, nonce, fees, EMPTY_GAS, self._key.id, b""
                 )
                 await self._offer(sign(empty, self._key))
+
+    async def _offer_again(self, attempts: Attempts) -> None:
+        """Hand over the dearest attempt that the node does not refuse."""
+        for attempt in reversed(attempts):
+            if await self._offer(attempt):
+                return
 
     async def _offer(self, signed: SignedTransaction) -> bool:
         """Hand over one more attempt; tell whether the node did not refuse it.
