@@ -138,7 +138,7 @@ async def _a_chain_that_changes_its_mind(path: Path) -> None:
             await client.faucet()
             given = await client.balance()
             await client.backup([source])
-            await _until(network.status, _all_holders_proved)
+            await _until(network.status, _all_holders_earned)
             for status in await client.deals():
                 await client.close_deal(status.deal.id)
 
@@ -295,9 +295,9 @@ def _all_cut_off(status: NetworkStatus) -> bool:
     return {vault.state for vault in status.vaults} == {"cut off"}
 
 
-def _all_holders_proved(status: NetworkStatus) -> bool:
+def _all_holders_earned(status: NetworkStatus) -> bool:
     holding = [vault for vault in status.vaults if vault.held_bytes]
-    return bool(holding) and all(vault.certified_epochs for vault in holding)
+    return bool(holding) and all(vault.earned for vault in holding)
 
 
 # who takes part
