@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from holdfast.client.core.seal import new_memory
+
 _SHARE_MIN: Final = 4
 _HUGE_PAGES: Final = getattr(mmap, "MADV_HUGEPAGE", None)
 
@@ -39,7 +41,7 @@ class BufferPool:
         """
         least = max(1, self._buffer_bytes // _SHARE_MIN)
         if not least <= size <= self._buffer_bytes:
-            return np.empty(size, np.uint8).data
+            return new_memory(size)
         try:
             room = self._idle.pop()
         except IndexError:

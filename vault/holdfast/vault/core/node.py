@@ -69,25 +69,10 @@ class Node:
         self.leaving = Leaving(me)
         self.gossip = Gossiping(me, seeds, restored)
 
-    def receive(self, event: Event) -> list[Effect]:
-        """Take in one fact and return what to do about it."""
-        return self._dispatch(event)
-
-    def check_sibling(self, request: SignedSiblingRequest, now: float) -> Entry:
-        """Return the entry that a sibling may fetch now, or raise ProtocolError."""
-        deadline = self.watching.deadline_known(self._me.epoch_at(now))
-        return check_sibling(self._me, request, now, deadline)
-
-    def check_takeover(
-        self, request: SignedTakeoverRequest, now: float
-    ) -> TakeoverLeave:
-        """Return what a candidate may fetch now, or raise ProtocolError."""
-        deadline = self.watching.deadline_known(self._me.epoch_at(now))
-        return check_takeover(self._me, request, now, deadline)
-
-    def _dispatch(  # noqa: C901, PLR0912 # one line for each kind of event
+    def receive(  # noqa: C901, PLR0912 # one line for each kind of event
         self, event: Event
     ) -> list[Effect]:
+        """Take in one fact and return what to do about it."""
         match event:
             case events.Woken():
                 gossip = self.gossip.step(event.now, event.entropy)
@@ -123,6 +108,18 @@ class Node:
                 return self.gossip.publish(event.record, event.now)
             case _:
                 assert_never(event)
+
+    def check_sibling(self, request: SignedSiblingRequest, now: float) -> Entry:
+        """Return the entry that a sibling may fetch now, or raise ProtocolError."""
+        deadline = self.watching.deadline_known(self._me.epoch_at(now))
+        return check_sibling(self._me, request, now, deadline)
+
+    def check_takeover(
+        self, request: SignedTakeoverRequest, now: float
+    ) -> TakeoverLeave:
+        """Return what a candidate may fetch now, or raise ProtocolError."""
+        deadline = self.watching.deadline_known(self._me.epoch_at(now))
+        return check_takeover(self._me, request, now, deadline)
 
     def _step(self, now: float) -> list[Effect]:
         params = self._me.params
