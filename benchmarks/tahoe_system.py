@@ -141,9 +141,8 @@ class Tahoe:
             found = json.loads(self._ask("GET", "/?t=json").read())
         except OSError:
             return False
-        servers = found["servers"]
-        up = [s for s in servers if s["connection_status"].startswith("Connected")]
-        return len(up) == SERVERS
+        said = [server["connection_status"].lower() for server in found["servers"]]
+        return sum(status.startswith("connected") for status in said) == SERVERS
 
 
 def _free_port() -> int:
