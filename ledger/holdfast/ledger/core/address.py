@@ -1,6 +1,6 @@
 """Accounts are EVM addresses: Keccak-256, and EIP-55 text that shows a typing error."""
 
-from Crypto.Hash import keccak as _keccak
+from sha3 import keccak_256
 
 from holdfast.ledger.core.errors import AddressTextError
 from holdfast.protocol.units import AccountId
@@ -10,7 +10,8 @@ ADDRESS_BYTES = 20
 
 def keccak(data: bytes) -> bytes:
     """Return Keccak-256 of `data`, as the EVM computes it (not SHA3-256)."""
-    return _keccak.new(digest_bits=256, data=data).digest()
+    digest: bytes = keccak_256(data).digest()
+    return digest
 
 
 def address_of(public: bytes) -> AccountId:
