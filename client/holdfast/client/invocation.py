@@ -87,7 +87,7 @@ class Invocation:
 
         process.prepare()  # before the SDK imports NumPy
         profile, passphrase = self.profile(), self.passphrase()
-        with ThreadPoolExecutor(1) as beside:
+        with ThreadPoolExecutor(1) as beside, process.loading():
             # The passphrase takes as long as the imports do, on purpose.
             unlocking = beside.submit(profile.unlock, passphrase)
             from holdfast.client.bandwidth import bandwidth  # noqa: PLC0415
@@ -102,8 +102,11 @@ class Invocation:
             self._look_after(client)
 
     def _look_after(self, client: "Client") -> None:
-        from holdfast.client.core.settings import NO_SETTINGS  # noqa: PLC0415
-        from holdfast.client.upkeep import upkeep  # noqa: PLC0415
+        from holdfast.wire import process  # noqa: PLC0415
+
+        with process.loading():
+            from holdfast.client.core.settings import NO_SETTINGS  # noqa: PLC0415
+            from holdfast.client.upkeep import upkeep  # noqa: PLC0415
 
         settings = self._settings[1] if self._settings else NO_SETTINGS
         for line in client.with_storage(

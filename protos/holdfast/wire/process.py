@@ -11,7 +11,8 @@ import logging
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
@@ -39,6 +40,22 @@ def prepare(*, keep_bytes: int = 512 << 20, arenas: int = 0) -> None:
     mallopt(_M_TOP_PAD, min(keep_bytes, 16 << 20))
     if arenas:
         mallopt(_M_ARENA_MAX, arenas)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Import much within this: the garbage collector waits, and then passes it over.
+
+    Nothing of a module is garbage; looking for it was a sixth of a command's imports.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
 
 
 def settle() -> None:
