@@ -11,8 +11,6 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-import numpy as np
-
 from holdfast.client.core.seal import new_memory
 
 _SHARE_MIN: Final = 4
@@ -46,6 +44,8 @@ class BufferPool:
             room = self._idle.pop()
         except IndexError:
             room = _fresh(self._buffer_bytes)
+        import numpy as np  # noqa: PLC0415 # who only lists backups does without
+
         # Whatever is made of the view keeps this array alive, and only this array.
         lent = np.frombuffer(room, np.uint8, size)
         weakref.finalize(lent, self._idle.append, room).atexit = False

@@ -18,8 +18,8 @@ from holdfast.client.core.fetch import ChunkFetch, HolderScores
 from holdfast.client.deal_book import DealBook
 from holdfast.client.fetch_line import FetchLine, Shard
 from holdfast.client.network_errors import NetworkError
+from holdfast.protocol.codecs import codec
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.erasure import codec
 from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.units import CHUNK_BYTES_MAX, MIB, ChunkId, DealId, VaultId
 

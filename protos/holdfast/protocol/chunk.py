@@ -11,8 +11,8 @@ from typing import Final
 from blake3 import blake3
 
 from holdfast.protocol import merkle
+from holdfast.protocol.codecs import codec
 from holdfast.protocol.encoding import BYTES32, U8, U32, Format, sequence
-from holdfast.protocol.erasure import codec
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.units import CHUNK_BYTES_MAX, ChunkId
 

@@ -1,17 +1,14 @@
 """The index: in which chunk, and at which row of its pack, each blob is.
 
 It is a list of packs with their rows in byte form, and sorted arrays of the
-first 8 bytes of every id: 52 bytes for each blob. Index segments, the index's
-form in chunks, are lists of the same packs.
+first 8 bytes of every id: 52 bytes for each blob. These are made at the first
+look-up. Index segments, the index's form in chunks, are lists of the same packs.
 """
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from holdfast.client.core.blobs import BlobId, BlobKind
 from holdfast.client.core.frames import ROW_BYTES, ROWS_MAX
@@ -19,11 +16,13 @@ from holdfast.client.core.pack import KIND_CODEC, PackTable
 from holdfast.protocol.encoding import BYTES32, U32, Format, sequence, variable
 from holdfast.protocol.units import MIB, ChunkId
 
+if TYPE_CHECKING:  # it imports NumPy
+    from holdfast.client.core.sorted_runs import Run
+
 SEGMENT_BYTES_TARGET: Final = 2 * MIB
 _PACKS_PER_SEGMENT_MAX: Final = 65536
 _ID_BYTES: Final = 32
-_PACK_SHIFT: Final = 32
-_ROW_MASK: Final = (1 << _PACK_SHIFT) - 1
+_PREFIX_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,50 +111,49 @@ class Location:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    prefixes: "array[int]"
-    positions: "array[int]"
-
-
 class Index:
     """All packs of an owner; lookups are binary searches in a few sorted runs."""
 
     def __init__(self, records: Iterable[PackRecord] = ()) -> None:
         self._packs: list[PackRecord] = []
         self._numbers: dict[ChunkId, int] = {}
-        self._runs: list[_Run] = []
+        self._sorted: tuple[int, tuple[Run, ...]] = (0, ())
         self.add(records)
 
     def add(self, records: Iterable[PackRecord]) -> None:
         """Take in packs; those of chunks already known are passed over."""
-        fresh: list[tuple[int, PackRecord]] = []
         for record in records:
             if record.chunk not in self._numbers:
-                fresh.append((len(self._packs), record))
                 self._numbers[record.chunk] = len(self._packs)
                 self._packs.append(record)
-        if fresh:
-            self._runs.append(_run_of(fresh))
-        while len(self._runs) > 1 and (
-            len(self._runs[-2].prefixes) <= 2 * len(self._runs[-1].prefixes)
-        ):
-            last = self._runs.pop()
-            self._runs[-1] = _merged(self._runs[-1], last)
 
     def position(self, blob: BlobId) -> tuple[int, int] | None:
         """Return (pack number, row) of a blob, or None if it is unknown."""
-        prefix = int.from_bytes(blob[:8], "big")
-        for run in self._runs:
+        prefix = int.from_bytes(blob[:_PREFIX_BYTES], "big")
+        for run in self._runs():
             prefixes = run.prefixes
             at = bisect_left(prefixes, prefix)
             while at < len(prefixes) and prefixes[at] == prefix:
-                position = run.positions[at]
-                pack, row = position >> _PACK_SHIFT, position & _ROW_MASK
+                pack, row = run.place(at)
                 if self._packs[pack].blob(row) == blob:
                     return pack, row
                 at += 1
         return None
+
+    def _runs(self) -> "tuple[Run, ...]":
+        """Return the runs of all packs; threads that make them at once make equal ones.
+
+        So count and runs change together.
+        """
+        count, runs = self._sorted
+        if count == len(self._packs):
+            return runs
+        fresh = [(count + at, pack.rows) for at, pack in enumerate(self._packs[count:])]
+        from holdfast.client.core.sorted_runs import run_of, with_run  # noqa: PLC0415
+
+        runs = with_run(runs, run_of(fresh))
+        self._sorted = (count + len(fresh), runs)
+        return runs
 
     def find(self, blob: BlobId) -> Location | None:
         """Return where a blob is, or None if it is unknown."""
@@ -169,7 +167,7 @@ class Index:
         return self.position(blob) is not None
 
     def __len__(self) -> int:
-        return sum(len(run.prefixes) for run in self._runs)
+        return sum(record.count for record in self._packs)
 
     @property
     def packs(self) -> tuple[PackRecord, ...]:
@@ -185,35 +183,3 @@ class Index:
         """Return an index of all packs but those in `chunks`."""
         gone = set(chunks)
         return Index(record for record in self._packs if record.chunk not in gone)
-
-
-def _run_of(records: list[tuple[int, PackRecord]]) -> _Run:
-    row_type = np.dtype([("prefix", ">u8"), ("rest", "V28")])
-    prefixes, positions = [], []
-    for number, record in records:
-        rows = np.frombuffer(record.rows, row_type)["prefix"].astype(np.uint64)
-        prefixes.append(rows)
-        base = np.uint64(number << _PACK_SHIFT)
-        positions.append(np.arange(len(rows), dtype=np.uint64) + base)
-    return _sorted_run(np.concatenate(prefixes), np.concatenate(positions))
-
-
-def _merged(left: _Run, right: _Run) -> _Run:
-    return _sorted_run(
-        np.concatenate(
-            [np.frombuffer(run.prefixes, np.uint64) for run in (left, right)]
-        ),
-        np.concatenate(
-            [np.frombuffer(run.positions, np.uint64) for run in (left, right)]
-        ),
-    )
-
-
-def _sorted_run(
-    prefixes: "np.typing.NDArray[np.uint64]", positions: "np.typing.NDArray[np.uint64]"
-) -> _Run:
-    # bisect boxes an array's items several times faster than NumPy's.
-    order = np.argsort(prefixes, kind="stable")
-    return _Run(
-        array("Q", prefixes[order].tobytes()), array("Q", positions[order].tobytes())
-    )

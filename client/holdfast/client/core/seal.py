@@ -10,7 +10,6 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-import numpy as np
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,6 +29,7 @@ SEAL_BYTES: Final = _HEADER_BYTES + _TAG_BYTES
 PLAINTEXT_BYTES_MAX: Final = CHUNK_BYTES_MAX - SEAL_BYTES
 Sealed = bytes | memoryview  # a chunk, sealed or opened
 NewBuffer = Callable[[int], memoryview]  # returns so many writable bytes
+_CLEARED_MAX: Final = 1 << 18
 _AES_NONCE: Final = bytes(12)
 _XCHACHA_NONCE: Final = bytes(24)
 
@@ -51,7 +51,11 @@ def preferred_cipher() -> Cipher:
 
 
 def new_memory(size: int) -> memoryview:
-    """Return memory to be overwritten; nobody clears it first."""
+    """Return memory to be overwritten; nobody clears much of it first."""
+    if size <= _CLEARED_MAX:
+        return memoryview(bytearray(size))
+    import numpy as np  # noqa: PLC0415 # it takes longer than clearing a mebibyte
+
     return np.empty(size, np.uint8).data
 
 
