@@ -3,6 +3,7 @@
 import html
 import json
 import statistics
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,13 @@ from pathlib import Path
 from holdfast.client.output import table_lines
 
 _BAR, _LEFT, _WIDTH = 18, 330, 900
-_COLOURS = {"holdfast": "#2b6cb0", "tahoe-lafs": "#b7791f", "restic": "#718096"}
+_COLOURS = {
+    "holdfast": "#2b6cb0",
+    "bare-pipeline": "#38a169",
+    "tahoe-lafs": "#b7791f",
+    "restic": "#718096",
+}
+FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,14 @@ class Samples:
     ) -> None:
         self._found.setdefault((workload, system, metric, unit), []).append(value)
         print(f"  {workload}: {system} {metric} {value:.4g} {unit}", flush=True)
+
+    def fail(self, workload: str, system: str, error: BaseException) -> None:
+        """Note that a system could not do a workload; others go on."""
+        traceback.print_exception(error)
+        self.add(workload, system, FAILED, "times", 1)
+
+    def failures(self) -> list[str]:
+        return [f"{one[0]} ({one[1]})" for one in self._found if one[2] == FAILED]
 
     def rows(self) -> list[Row]:
         return [

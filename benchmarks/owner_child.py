@@ -1,65 +1,80 @@
-"""One owner's act in a process of its own; `systems.py` starts it.
+"""One owner's act in a process of its own; `owner.py` starts it.
 
-    python owner_child.py HOME store|restore PATH
+    python owner_child.py HOME store|restore|drop|first-byte PATH
 
 Connects, prints a line, waits for one, acts, and prints what that took as JSON.
 """
 
 import asyncio
 import json
-import resource
+import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 from holdfast.wire import process
 
 process.prepare()  # before NumPy is imported
 
+from proc_figures import own_cpu_seconds, own_peak_rss_mib  # noqa: E402
+
 from holdfast.client import AsyncClient, Profile  # noqa: E402
 
-
-def peak_rss_mib() -> float:
-    """Return this program's peak; getrusage would count that of its parent, too."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+FIRST_BYTE_OF: Final = 48 << 20
 
 
-def cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+async def store(client: AsyncClient, path: Path) -> None:
+    await client.backup([path])
 
 
-async def act(client: AsyncClient, what: str, path: Path) -> None:
-    match what:
-        case "store":
-            await client.backup([path])
-        case "restore":
-            report = await client.restore("latest", path)
-            assert report.complete, report.failures
+async def restore(client: AsyncClient, path: Path) -> None:
+    report = await client.restore("latest", path)
+    assert report.complete, report.failures
+
+
+async def drop(client: AsyncClient, _path: Path) -> None:
+    """Give the space of all snapshots back."""
+    await client.forget([named.id.hex() for named in await client.snapshots()])
+    await client.prune()
+
+
+async def first_byte(client: AsyncClient, _path: Path) -> None:
+    """Ask for the first byte of a large object; `prepare` has stored it."""
+    async with await client.open("large") as file:
+        assert await file.read(1)
+
+
+ACTS: Final = {
+    "store": store,
+    "restore": restore,
+    "drop": drop,
+    "first-byte": first_byte,
+}
+
+
+async def prepare(client: AsyncClient, what: str) -> None:
+    if not await client.balance():
+        await client.faucet()
+    if what == "first-byte":
+        await client.put("large", os.urandom(FIRST_BYTE_OF))
 
 
 async def measure(home: Path, what: str, path: Path) -> None:
     profile = Profile.load(home)
     async with await AsyncClient.connect(profile, profile.unlock("pass")) as client:
-        if not await client.balance():
-            await client.faucet()
+        await prepare(client, what)
         process.settle()
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        await timed(lambda: act(client, what, path))
-
-
-async def timed(call: Callable[[], Awaitable[None]]) -> None:
-    wall, cpu = time.perf_counter(), cpu_seconds()
-    await call()
-    found = {
-        "seconds": time.perf_counter() - wall,
-        "cpu_seconds": cpu_seconds() - cpu,
-        "peak_rss_mib": peak_rss_mib(),
-    }
-    print(json.dumps(found), flush=True)
+        wall, cpu = time.perf_counter(), own_cpu_seconds()
+        await ACTS[what](client, path)
+        found = {
+            "seconds": time.perf_counter() - wall,
+            "cpu_seconds": own_cpu_seconds() - cpu,
+            "peak_rss_mib": own_peak_rss_mib(),
+        }
+        print(json.dumps(found), flush=True)
 
 
 def main() -> None:

@@ -1,41 +1,32 @@
 """What the benchmarks compare: each system stores a tree and brings it back."""
 
 import asyncio
-import json
 import os
 import resource
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from holdfast.client.core.key_slots import Strength
+from owner import Owner, Spent
+
 from holdfast.client.local_layout import LEDGER
 from holdfast.client.local_network import LocalNetwork
-from holdfast.client.profile import Profile
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-REBUILD_SECONDS_MAX = 300.0
-_CHILD = Path(__file__).with_name("owner_child.py")
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What an act took: seconds, CPU seconds of all processes, the user's memory."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_rss_mib: float
+REBUILD_SECONDS_MAX: Final = 300.0
+RUNS_UNBOUNDED: Final = 1 << 30
 
 
 class System(Protocol):
-    """One of the systems; `restore` brings back what was stored last."""
+    """One of the systems; `restore` brings back what was stored last.
+
+    It stores `share` of what a workload has, in `runs_max` runs at the most.
+    """
 
     name: str
+    share: float
+    runs_max: int
 
     def store(self, source: Path) -> Spent:
         """Store a tree."""
@@ -43,26 +34,26 @@ class System(Protocol):
     def restore(self, target: Path) -> Spent:
         """Bring the tree stored last back."""
 
+    def drop(self) -> None:
+        """Delete all that was stored."""
+
     def close(self) -> None:
         """End it and delete what it stored."""
 
 
-def process_cpu_seconds(pids: Sequence[int]) -> float:
-    """Return what processes used so far, threads included."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
+class Rebuilding(Protocol):
+    """A system that gives a holder back what it lost."""
+
+    def rebuild(self) -> float:
+        """Delete what one holder has; return the MB/s at which that comes back."""
 
 
 class Holdfast:
-    """A network of its own on this machine, and one owner who uses the SDK.
-
-    Times are of the act alone: the client has connected before.
-    """
+    """A network of its own on this machine, and one owner who uses the SDK."""
 
     name = "holdfast"
+    share = 1.0
+    runs_max = RUNS_UNBOUNDED
 
     def __init__(self, top: Path, vaults: int = 8) -> None:
         self._top = top
@@ -70,17 +61,25 @@ class Holdfast:
         # Modules are compiled once, as in an installed wheel.
         os.environ["PYTHONPYCACHEPREFIX"] = str(top / "bytecode")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        asyncio.run(self.network.up(vaults, epoch_seconds=30))
-        strength = Strength(1, 8 << 20)
-        network_file = self.network.network_file
-        self.home = top / "home"
-        Profile.create(self.home, network_file, "pass", strength=strength)
+        try:
+            asyncio.run(self.network.up(vaults, epoch_seconds=30))
+            self.owner = Owner(top / "home", self.network.network_file)
+        except BaseException:
+            self.close()
+            raise
 
     def store(self, source: Path) -> Spent:
-        return self._act("store", source)
+        return self.owner.act("store", source, self.pids())
 
     def restore(self, target: Path) -> Spent:
-        return self._act("restore", target)
+        return self.owner.act("restore", target, self.pids())
+
+    def first_byte(self) -> Spent:
+        """Read one byte of a large object."""
+        return self.owner.act("first-byte", pids=self.pids())
+
+    def drop(self) -> None:
+        self.owner.act("drop")
 
     def kill(self, count: int) -> None:
         """Kill so many vaults."""
@@ -116,38 +115,21 @@ class Holdfast:
         marks = (self.network.programs.mark(name) for name in names)
         return [mark.pid for mark in marks if mark]
 
-    def _act(self, what: str, path: Path) -> Spent:
-        pids = self.pids()
-        words = [sys.executable, str(_CHILD), str(self.home), what, str(path)]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(words, stdin=pipe, stdout=pipe) as child:
-            assert child.stdout
-            assert child.stdin
-            child.stdout.readline()  # it has connected
-            before = process_cpu_seconds(pids)
-            child.stdin.write(b"\n")
-            child.stdin.flush()
-            said = child.stdout.readline()
-            vaults = process_cpu_seconds(pids) - before
-        if child.returncode:
-            raise RuntimeError(f"the owner could not {what} {path}")
-        found = json.loads(said)
-        cpu = vaults + found["cpu_seconds"]
-        print(f"    client {found['cpu_seconds']:.2f} and network {vaults:.2f} CPU s")
-        return Spent(found["seconds"], cpu, found["peak_rss_mib"])
-
 
 class Restic:
     """restic with a repository in a local folder: no network, no erasure code."""
 
     name = "restic"
+    share = 1.0
+    runs_max = RUNS_UNBOUNDED
 
     def __init__(self, top: Path) -> None:
         self._top = top
         top.mkdir()
-        self._words = ["restic", "--quiet", "--repo", str(top / "repository")]
-        self._words += ["--cache-dir", str(top / "cache")]
+        self._kept = (top / "repository", top / "cache")
+        repository, cache = map(str, self._kept)
         (top / "password").write_text("pass")
+        self._words = ["restic", "--quiet", "--repo", repository, "--cache-dir", cache]
         self._words += ["--password-file", str(top / "password")]
         self._run("init")
 
@@ -157,13 +139,22 @@ class Restic:
     def restore(self, target: Path) -> Spent:
         return self._run("restore", "latest", "--target", str(target))
 
+    def drop(self) -> None:
+        for directory in self._kept:
+            shutil.rmtree(directory)
+        self._run("init")
+
     def close(self) -> None:
         shutil.rmtree(self._top, ignore_errors=True)
 
     def _run(self, *words: str) -> Spent:
         began = time.perf_counter()
         child = subprocess.Popen([*self._words, *words])
-        _, status, usage = os.wait4(child.pid, 0)
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:
+            child.kill()
+            raise
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise RuntimeError(f"restic {words[0]} failed")
@@ -171,8 +162,7 @@ class Restic:
 
 
 def _held_bytes(shards: Path) -> int:
-    paths = shards.glob("*/??/*")
-    return sum(path.stat().st_size for path in paths)
+    return sum(path.stat().st_size for path in shards.glob("*/??/*"))
 
 
 def _watch_growth(shards: Path, wanted: int) -> float:
