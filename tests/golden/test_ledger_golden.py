@@ -73,7 +73,7 @@ def test_a_registration_is_consented_to_as_it_was() -> None:
     account = vault_key(1).id
     wish = registration(node_keys(1), network, account, AccountId(b"\x23" * 20), 77)
     vector = VECTORS["registration"]
-    for field in Register.__slots__:
+    for field in Register.__match_args__:
         value = getattr(wish, field)
         shown = value.hex() if isinstance(value, bytes) else value
         assert shown == vector[field], field

@@ -269,4 +269,4 @@ def test_the_command_prints_the_report_and_its_status_tells(copy: Path) -> None:
     assert "PROBLEM: accounts row" in bad.output
     report = json.loads(runner.invoke(commands, [*arguments, "--json"]).output)
     assert report["sound"] is False
-    assert set(report) == {"sound", *VerifyReport.__slots__}
+    assert set(report) == {"sound", *VerifyReport.__match_args__}

@@ -5,13 +5,13 @@ test holds every name here against the classes that exist. A next step is empty
 where the error's own text says it.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.exit_codes import ExitCode
+from holdfast.protocol.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advice:
     """How a kind of error ends the command; `kind` is its stable name in JSON."""
 

@@ -31,12 +31,13 @@ from holdfast.client.scan import (
     nothing_excluded,
     problem_of,
 )
+from holdfast.protocol.frozen import frozen
 
 PROBLEMS_KEPT_MAX: Final = 10_000
 _NAMES_SHOWN: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupJob:
     """What to back up: absolute paths, or `stream` under the name `paths[0]`.
 
@@ -55,7 +56,7 @@ class BackupJob:
     one_file_system: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupProgress:
     """How far a backup is; `path` is what it looks at now."""
 
@@ -76,7 +77,7 @@ def no_progress(_progress: BackupProgress) -> None:
     """Ignore progress."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Archive:
     """What a backup made: the tree, the counts, and the first 10,000 problems.
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from holdfast.client import wording
@@ -15,12 +15,13 @@ from holdfast.client.core.auditing import AuditFinding, Verdict
 from holdfast.client.core.auditing_deal import DealFinding, TermFinding
 from holdfast.client.core.auditing_settlement import SettlementFinding
 from holdfast.ledger.core.values import Listing, RegisteredVault
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 
 Row = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """Rows under headings; a heading that starts with ">" leans right."""
 
@@ -29,7 +30,7 @@ class Table:
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """One square of a grid: its verdict, and what is said when one points at it."""
 
@@ -37,7 +38,7 @@ class Cell:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grid:
     """Verdicts side by side: a row for each vault, a column for each epoch."""
 
@@ -46,7 +47,7 @@ class Grid:
     rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bar:
     """One bar of a chart, with its value in words; of a verdict's colour, or plain."""
 
@@ -56,7 +57,7 @@ class Bar:
     verdict: Verdict | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bars:
     """Bars of one measure: lying, a name beside each, or upright, over time."""
 
@@ -65,7 +66,7 @@ class Bars:
     upright: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """A finding as it is shown; `document` is what `--json` prints."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.auditor import Auditor, EpochFinding
@@ -11,12 +10,13 @@ from holdfast.client.core.auditing_settlement import SettlementFinding
 from holdfast.client.network_errors import NoSeedAnswersError
 from holdfast.ledger.errors import LedgerError
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 
 _WAIT_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WatchedEpoch:
     """One epoch's audits, and the settlement that appeared since the last one.
 

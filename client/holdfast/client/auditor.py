@@ -6,7 +6,6 @@ No account, no profile. What to think of the answers is decided in
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
 from holdfast.client.core.auditing import AuditFinding, VaultAudit, Verdict
@@ -36,6 +35,7 @@ from holdfast.protocol.cases import CaseFile
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.faults import MissCertificate
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.settlement import DEAL_LEAF, Certificate
 from holdfast.protocol.units import DealId, Grains, VaultId
@@ -57,7 +57,7 @@ class AuditedNameError(HoldfastError):
         self.prefix = prefix
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EpochFinding:
     """All vaults' audits of one epoch, in order of registration."""
 

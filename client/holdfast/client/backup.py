@@ -26,10 +26,11 @@ from holdfast.client.core.snapshot import (
 )
 from holdfast.client.repository import Repository, Update
 from holdfast.client.scan import Problem
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backup:
     """A backup whose chunks are handed over, to be committed."""
 
@@ -39,7 +40,7 @@ class Backup:
     files_new: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Estimate:
     """What a backup would add: the sizes of its new chunks, and what it would see."""
 

@@ -1,11 +1,11 @@
 """What a backup tells at its end, or a dry run instead of it."""
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from holdfast.client import wording
 from holdfast.client.output import Output
+from holdfast.protocol.frozen import frozen
 
 if TYPE_CHECKING:  # these import numpy and more, which `--help` does without
     from holdfast.client.core.snapshot import NamedSnapshot
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # these import numpy and more, which `--help` does without
 _PROBLEMS_SHOWN: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupSummary:
     """A backup that was made, or in a dry run would be; sizes are bytes."""
 

@@ -7,10 +7,11 @@ paid for before they are sent, and a holder that takes none costs the others not
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from holdfast.client.core.token_bucket import TokenBucket
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import FRAME_BYTES_MAX, KIB
 
 _SLICE_SECONDS: Final = 1.0
@@ -64,7 +65,7 @@ class Limiter:
         return min(max(fair, KIB), FRAME_BYTES_MAX)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bandwidth:
     """The limits of one client."""
 

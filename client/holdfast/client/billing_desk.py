@@ -1,7 +1,6 @@
 """The bill put together: the archive's lines, and where each deal's escrow is."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.client.bill_archive import BillArchive
@@ -12,10 +11,11 @@ from holdfast.client.storage import Storage
 from holdfast.client.upkeep import BILLS
 from holdfast.ledger.errors import LedgerError
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealAccount:
     """A deal's money: `spent` is proved; `locked` is in escrow and not spent yet.
 
@@ -29,7 +29,7 @@ class DealAccount:
     is_over: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bill:
     """All charges, oldest first; `bad` files of the archive do not hold.
 

@@ -1,7 +1,5 @@
 """What only the ledger can say of a backup certificate: deals, holders, voters."""
 
-from dataclasses import dataclass
-
 from holdfast.client.core.backup_certificate import (
     BackupCertificate,
     CertificateError,
@@ -14,11 +12,12 @@ from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import Ledger, RegisteredVault
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 
 _PAGE = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerView:
     """What the ledger says of one certified deal now.
 

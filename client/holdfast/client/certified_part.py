@@ -2,7 +2,6 @@
 
 import os
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.errors import PathUnknownError
@@ -11,11 +10,12 @@ from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import NodeKind
 from holdfast.client.repository import Repository
 from holdfast.client.snapshot_listing import list_nodes
+from holdfast.protocol.frozen import frozen
 
 _SNAPSHOT: Final = re.compile("latest|[0-9a-fA-F]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """A snapshot, what is chosen of it, and how many files and bytes that is."""
 

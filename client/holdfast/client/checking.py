@@ -7,7 +7,6 @@ and blobs are verified here.
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.deal_state import DealState
@@ -30,13 +29,14 @@ from holdfast.client.storage_proofs import followed, newest_proofs
 from holdfast.client.structure_check import OnFiles, StructureCheck, check_structure
 from holdfast.protocol.checkpoint import StorageCertificate
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId, VaultId
 
 _RECEIPT_EPOCHS: Final = 2
 """So much later, no neighbour acknowledges a checkpoint with an older head (§7)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Telling:
     """Who hears of files looked at, and of bytes read of how many."""
 
@@ -44,7 +44,7 @@ class Telling:
     read: OnRead
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckReport:
     """What a check found; `structure` is None when the newest state cannot be read.
 

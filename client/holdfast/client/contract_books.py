@@ -4,11 +4,11 @@ No table of ours stands between: it is there to check those tables against. It
 writes nothing.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from holdfast.ledger.health import ChainHealth
 from holdfast.ledger.network_file import NetworkFile
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId, Grains, VaultId
 
 if TYPE_CHECKING:  # web3 is imported only when there is a chain to ask
@@ -18,7 +18,7 @@ ROOT_AT: Final = 44
 """Where the root stands in an encoded Statement: after its head, network, period."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakenCertificate:
     """A certificate that the contract took, in which block, and what that cost.
 
@@ -33,7 +33,7 @@ class TakenCertificate:
     gas: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PaidClaim:
     """Grains that went to the account that a vault named, and the gas it took."""
 
@@ -43,7 +43,7 @@ class PaidClaim:
     gas: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ejected:
     """A vault that a certificate threw out in a block, and what its stake lost."""
 
@@ -52,7 +52,7 @@ class Ejected:
     block: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flows:
     """What the settlement contract has counted since the beginning, in grains.
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.deal_choice import (
@@ -45,6 +44,7 @@ from holdfast.protocol.deal import (
     deal_id,
 )
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import Manifest, ManifestEntry, SignedHead
 from holdfast.protocol.pricing import escrow_needed
 from holdfast.protocol.units import DealId, Grains, VaultId
@@ -56,7 +56,7 @@ _GRACE_SECONDS: Final = 0.5
 _OPENING_EPOCHS_MAX: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """What a deal is to be: k-of-n, bytes for each holder, the first unpaid epoch."""
 

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.buffers import BufferPool
@@ -20,6 +19,7 @@ from holdfast.client.fetch_line import FetchLine, Shard
 from holdfast.client.network_errors import NetworkError
 from holdfast.protocol.codecs import codec
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.units import CHUNK_BYTES_MAX, MIB, ChunkId, DealId, VaultId
 
@@ -55,7 +55,7 @@ class ChunkUnlistedError(ChunkUnavailableError):
     """No deal that can be read lists the chunk."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Place:
     deal: DealId
     length: int

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,11 +15,12 @@ import click
 from holdfast.client.advice import ADVICE
 from holdfast.client.exit_codes import NO_ROOM, ExitCode
 from holdfast.protocol.errors import HoldfastError, ProtocolError
+from holdfast.protocol.frozen import frozen
 
 _MAKE_ROOM = "make room there and run the same command again"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     """One failure as a user reads it; `kind` is its stable name for programs."""
 

@@ -12,6 +12,7 @@ from holdfast.client.transport import ShardStream, translated
 from holdfast.protocol.chunk import ChunkMismatchError, ShardProof, check_shard
 from holdfast.protocol.deal import Deal, Purpose
 from holdfast.protocol.errors import DecodingError, ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId, VaultId
 from holdfast.wire import frames
 
@@ -22,7 +23,7 @@ class ShardAbsentError(NetworkError):
     """The holder does not have the shard, or knows that it is damaged."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shard:
     """A verified shard."""
 

@@ -1,12 +1,13 @@
 """What `forget` and `prune` tell at their end."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from holdfast.client import wording
 from holdfast.client.commands.snapshots import document_of, time_of
 from holdfast.client.output import Output
+from holdfast.protocol.frozen import frozen
 
 if TYPE_CHECKING:
     from holdfast.client.core.snapshot import NamedSnapshot, SnapshotId
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from holdfast.client.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PruneReport:
     """What a prune did, or in a dry run would do.
 
@@ -51,7 +52,7 @@ def foresee_prune(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForgetReport:
     """The snapshots that went, or would go, and the rulings if rules decided."""
 

@@ -1,7 +1,6 @@
 """Forgetting by rules: what they keep of each group of snapshots, and what goes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from holdfast.client.core.retention import Decision, Retention, decide
 from holdfast.client.core.snapshot import NamedSnapshot, SnapshotId
@@ -16,13 +15,14 @@ from holdfast.client.core.snapshot_choice import (
 )
 from holdfast.client.repository import Repository
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 
 
 class NothingKeptError(HoldfastError):
     """Rules that would keep no snapshot of a group; nothing was forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ruling:
     """What was decided about one group of snapshots, oldest first."""
 
@@ -35,7 +35,7 @@ class Ruling:
         return tuple(each.named for each in self.decisions if not each.is_kept)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForgetRules:
     """What to keep of the snapshots that `among` takes, of each group by `group_by`."""
 

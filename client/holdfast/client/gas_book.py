@@ -6,11 +6,12 @@ it ends; of one that was killed it is missing.
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from holdfast.client.durable_file import write_durably
+from holdfast.protocol.frozen import frozen
 
 NAME: Final = "gas.json"
 
@@ -30,7 +31,7 @@ class GasPayer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GasSpent:
     """Units of gas, and the wei that were paid for them."""
 

@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from shamir_mnemonic.wordlist import WORDLIST
 
 from holdfast.client.core.owner_keys import MASTER_KEY_BYTES
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 
 SHARES_MAX: Final = 16
 SHARE_WORDS: Final = 33
@@ -31,7 +31,7 @@ class ShareError(HoldfastError):
     """Guardian shares cannot be made, or do not bring a key back."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShareDetails:
     """What a guardian's file says beside the words."""
 

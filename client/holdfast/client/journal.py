@@ -9,12 +9,12 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from holdfast.protocol.encoding import Reader
 from holdfast.protocol.errors import DecodingError, HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import ManifestEntry
 from holdfast.protocol.receipt import FULL_RECEIPT, FullReceipt
 from holdfast.protocol.record import VAULT_RECORD, SignedRecord
@@ -41,7 +41,7 @@ class JournalError(HoldfastError):
     """The client's cache cannot be read or written."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opening:
     """A deal that was about to be opened in `epoch`."""
 

@@ -6,7 +6,6 @@ to someone who has forgotten all about Holdfast.
 
 import html
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -15,6 +14,7 @@ import segno
 from holdfast.client.core.kit import print_kit
 from holdfast.client.core.kit_bytes import Kit
 from holdfast.client.core.phrase import phrase_from_key
+from holdfast.protocol.frozen import frozen
 
 CODE_START: Final = '<pre id="code">'
 CODE_END: Final = "</pre>"
@@ -44,7 +44,7 @@ code { font-size: 9.3pt; white-space: nowrap; }
 """.strip()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KitDetails:
     """What the page says beside the code; `title` is the owner's name for it.
 

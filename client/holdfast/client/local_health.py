@@ -7,7 +7,7 @@ directories are known from the files beside them.
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from holdfast.ledger.health import ChainHealth, LedgerHealth
 from holdfast.ledger.joining import join, prepare_to_join
 from holdfast.ledger.network_file import SEEDS_MAX, NetworkFile, SeedVault
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import Grains
 from holdfast.wire import rpc
 from holdfast.wire.v1 import vault_pb2, vault_pb2_grpc
@@ -37,7 +38,7 @@ _LOOK_SECONDS: Final = 0.2
 _REGISTRY_LAG_EPOCHS: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerStatus:
     """The ledger of a local network; None where it does not answer.
 
@@ -58,7 +59,7 @@ class LedgerStatus:
     newest_block: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultStatus:
     """One vault of a local network.
 
@@ -81,7 +82,7 @@ class VaultStatus:
     ledger: LedgerHealth | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NetworkStatus:
     """A local network at one moment."""
 

@@ -11,13 +11,14 @@ DIR/logs/*.jsonl      what each process had to say
 import contextlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from holdfast.client.durable_file import write_durably
 from holdfast.client.local_process import ProcessMark
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 
 FORMAT: Final = 1
 LEDGER: Final = "ledger"
@@ -38,7 +39,7 @@ class NoLocalNetworkError(LocalNetworkError):
     """There is no network in this directory; `holdfast network up` makes one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalVault:
     """One vault of a local network; `vault` is its id in hexadecimal."""
 
@@ -52,7 +53,7 @@ class LocalVault:
         return f"vault-{self.number:02}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalPlan:
     """What `local.json` says; `quota_bytes` is for each vault.
 
@@ -100,7 +101,7 @@ def require_kind(
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalLayout:
     """The paths below one directory, and the two small files kept there."""
 

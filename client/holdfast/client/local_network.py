@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -36,6 +36,7 @@ from holdfast.client.local_layout import (
 from holdfast.client.local_other_node import OtherNode, give_gas, prepare
 from holdfast.client.local_programs import LocalPrograms, run_once
 from holdfast.client.local_waiting import wait_for_ledger, wait_until_ready
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import GIB
 
 VAULTS_DEFAULT: Final = 12
@@ -59,7 +60,7 @@ def silent(_line: str) -> None:
     """Tell nobody."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MadeVault:
     """A new vault, and the address of its account."""
 

@@ -4,7 +4,6 @@ web3 is imported only when there is such a node.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from holdfast.client.local_layout import LocalNetworkError, LocalPlan
 from holdfast.ledger.chain_errors import ChainExtraMissingError
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.address import address_from
+from holdfast.protocol.frozen import frozen
 
 WEI_PER_ETHER: Final = 10**18
 WEI_DEFAULT: Final = 10 * WEI_PER_ETHER
@@ -21,7 +21,7 @@ _VAULTS_USUAL: Final = 12
 _NAME: Final = "local"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherNode:
     """A node that is there already, and what its network may spend there, in wei.
 

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+from holdfast.protocol.frozen import frozen
 
 _LOG_BYTES_MAX: Final = 16 << 20
 _POLL_SECONDS: Final = 0.05
@@ -31,7 +32,7 @@ if os.getppid() == int(sys.argv[1]):
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProcessMark:
     """What tells one process from all others; `started` means nothing else."""
 

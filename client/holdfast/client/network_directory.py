@@ -9,7 +9,6 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import grpc
@@ -23,6 +22,7 @@ from holdfast.client.network_errors import (
 from holdfast.client.transport import VaultLink
 from holdfast.ledger.port import Ledger, Listing, RegisteredVault
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.record import SignedRecord, VaultRecord, check_record
 from holdfast.protocol.units import VaultId
 from holdfast.wire import rpc
@@ -33,7 +33,7 @@ _LINKS_MAX: Final = 512
 _REGISTRY_PAGE: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seed:
     """A vault to ask first: "host:port" and its certificate as PEM."""
 

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from holdfast.client.network_errors import (
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.errors import LedgerFileError
 from holdfast.ledger.network_file import NetworkFile
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId
 
 __all__ = ["Profile", "default_home"]
@@ -36,7 +36,7 @@ _NETWORK: Final = "network.json"
 _PROFILE: Final = "profile.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profile:
     """A profile on disk; `account` is its address, known without the passphrase."""
 

@@ -1,7 +1,6 @@
 """Forgetting snapshots, and giving back the chunks that nothing needs any more."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from holdfast.client.blob_reader import BlobReader
 from holdfast.client.blob_writer import BlobWriter
@@ -13,9 +12,10 @@ from holdfast.client.core.root import Root, RootChange
 from holdfast.client.core.snapshot import SnapshotId, check_tags
 from holdfast.client.marking import Marker
 from holdfast.client.repository import Repository, Update
+from holdfast.protocol.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prune:
     """A prune whose moved blobs are handed over, to be committed."""
 

@@ -1,7 +1,6 @@
 """Reading stored data back, or a part of it: fetched, unsealed, every blob hashed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from holdfast.client.core.errors import (
     BlobDamagedError,
@@ -11,13 +10,14 @@ from holdfast.client.core.errors import (
 from holdfast.client.core.index import Location
 from holdfast.client.repository import Repository
 from holdfast.protocol.errors import DecodingError, ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 _AHEAD_CHUNKS = 16
 _SHOWN_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BadChunk:
     """A chunk that cannot be read now, or is `damaged`: not what was stored."""
 
@@ -26,7 +26,7 @@ class BadChunk:
     damaged: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadCheck:
     """What was read of all; bytes are of ciphertext. At most 1,000 bad are kept."""
 

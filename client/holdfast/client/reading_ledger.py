@@ -1,17 +1,17 @@
 """Questions to the ledger that need no keys, only a network file."""
 
 import asyncio
-from dataclasses import dataclass
 
 from holdfast.client.contract_books import ContractBooks
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Transfer
 from holdfast.ledger.joining import join, prepare_to_join
 from holdfast.ledger.network_file import NetworkFile
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId, Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Funds:
     """An account's free grains, and those that its deals have in escrow.
 

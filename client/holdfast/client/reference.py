@@ -6,16 +6,16 @@ The reference in Markdown and the pages for `man` are both written from these.
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import click
 
 from holdfast.client.command_line import LazyGroup
 from holdfast.client.settings_use import words_of
 from holdfast.client.shared_options import SharedOption
+from holdfast.protocol.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OptionEntry:
     """An option: how it is written, what it does, its variable and its default."""
 
@@ -25,7 +25,7 @@ class OptionEntry:
     default: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommandEntry:
     """A command: its words, how it is called, what it does, its own options."""
 
@@ -41,7 +41,7 @@ class CommandEntry:
         return " ".join(("holdfast", *self.words))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """The whole program: options of all commands, and commands under headings."""
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from holdfast.client.network_errors import NetworkError
 from holdfast.ledger.errors import LedgerError
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import Grains
 
 NAME: Final = "renewal.json"
@@ -31,7 +31,7 @@ class PolicyError(HoldfastError):
     """A renewal policy cannot be, or its file cannot be read or written."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renewed:
     """A deal that now ends later, and the grains that were locked for it."""
 
@@ -39,7 +39,7 @@ class Renewed:
     locked: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotRenewed:
     """A deal that could not be renewed, and why."""
 

@@ -9,7 +9,6 @@ repository loaded from that one.
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from holdfast.client.blob_reader import BlobReader
 from holdfast.client.blob_writer import BlobWriter
@@ -52,10 +51,11 @@ from holdfast.client.state import (
 )
 from holdfast.client.stoppable_chunks import StoppableChunks
 from holdfast.client.stored_file import open_stored
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """What a command did so far: a change of the root, and the packs it uploaded.
 
@@ -67,7 +67,7 @@ class Update:
     dropped: frozenset[ChunkId] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Commit:
     """A written generation: its memo, and what the generation before needed alone.
 

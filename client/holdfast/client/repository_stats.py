@@ -1,17 +1,17 @@
 """How large snapshots are: restored, deduplicated, compressed, and in each deal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from holdfast.client.core.prune import Liveness
 from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree_sums import NOTHING, TreeSummer, TreeSums
 from holdfast.client.marking import Marker
 from holdfast.client.repository import Repository
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId, DealId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawSums:
     """Blobs counted once; `bytes` before compression, `stored_bytes` sealed.
 
@@ -23,7 +23,7 @@ class RawSums:
     stored_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealShare:
     """What a deal holds: all its chunks, and those that the snapshots need.
 
@@ -37,7 +37,7 @@ class DealShare:
     needed_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepositoryStats:
     """What some snapshots hold together."""
 

@@ -8,7 +8,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final
@@ -28,6 +27,7 @@ from holdfast.client.repository import Repository
 from holdfast.client.restore import RestoreJob, RestoreProgress, restore
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.protocol.errors import HoldfastError, ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import MIB, Digest
 
@@ -48,7 +48,7 @@ class DrillReceiptError(HoldfastError):
         super().__init__(f"{path} is not a receipt to rely on: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DrillOrder:
     """Which snapshot, and how many files, or files of so many bytes together."""
 
@@ -57,7 +57,7 @@ class DrillOrder:
     bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DrillReport:
     """The receipt, signed, and for the owner's eyes what went wrong where."""
 
@@ -66,7 +66,7 @@ class DrillReport:
     failures: tuple[tuple[bytes, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Compared:
     right: int
     live: int

@@ -17,6 +17,7 @@ from holdfast.client.restore_mending import Piece, is_mendable, lacking
 from holdfast.client.restore_target import TOP, DirectoryNumber
 from holdfast.client.restore_values import Overwrite, RestoreJob, Wish
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 PIECE_FIELDS: Final = 3
@@ -38,7 +39,7 @@ class Places(Protocol):
         """Return a descriptor of the file that stands there, or None if none may."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A hard link to make when its first name is there."""
 

@@ -1,7 +1,6 @@
 """What a restore tells at its end, or a dry run instead of it."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +8,7 @@ from holdfast.client import wording
 from holdfast.client.exit_codes import NO_ROOM
 from holdfast.client.node_wording import shown_path
 from holdfast.client.output import Output
+from holdfast.protocol.frozen import frozen
 
 if TYPE_CHECKING:
     from holdfast.client.restore_values import RestoreFailure, RestoreReport
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _FAILURES_SHOWN: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreSummary:
     """A restore that was made, or in a dry run would be."""
 

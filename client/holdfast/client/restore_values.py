@@ -1,13 +1,13 @@
 """What a restore is told, and what it tells."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from holdfast.client.core.blobs import BlobList
 from holdfast.client.core.selection import EVERYTHING, Selection
 from holdfast.client.core.tree import Node
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 
@@ -37,7 +37,7 @@ def everything_wanted(_path: bytes, _node: Node) -> Wish:
     return Wish.WANTED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreJob:
     """What to restore and where: the wished part of a selection, into `target`.
 
@@ -58,7 +58,7 @@ class RestoreJob:
     verify: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreProgress:
     """How far a restore is; `bytes_total` grows until the tree is read."""
 
@@ -69,7 +69,7 @@ class RestoreProgress:
     files_verified: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreFailure:
     """What went wrong at a path of the snapshot.
 
@@ -87,7 +87,7 @@ class RestoreFailure:
     kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreReport:
     """What a restore did, or would do; sizes are bytes.
 

@@ -15,6 +15,7 @@ from enum import Enum
 from holdfast.client.core.selection import Selection, select
 from holdfast.client.core.tree import NAME_BYTES_MAX
 from holdfast.client.file_nodes import kind_of
+from holdfast.protocol.frozen import frozen
 
 
 class ProblemKind(Enum):
@@ -28,7 +29,7 @@ class ProblemKind(Enum):
     PARENT = "the previous snapshot cannot be read here"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """Something at `path` that went wrong; a backup goes on without it."""
 
@@ -37,7 +38,7 @@ class Problem:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entered:
     """A directory begins; its entries follow, in order of name, until `Left`."""
 
@@ -46,12 +47,12 @@ class Entered:
     status: os.stat_result
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Left:
     """The directory entered last is complete."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """Anything but a directory."""
 

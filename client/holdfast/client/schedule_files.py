@@ -6,19 +6,19 @@
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from holdfast.client.core.timetable import MARK, TimetableError, UnitFile
 from holdfast.client.durable_file import write_durably
 from holdfast.client.schedule_jobs import JOBS
+from holdfast.protocol.frozen import frozen
 
 _SECONDS: Final = 60
 _SHOWN: Final = ("OnCalendar=", "ExecStart=")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownUnit:
     """A unit of ours: when it runs, and what."""
 

@@ -1,7 +1,6 @@
 """What the SDK's methods take and return, beside the values of backups and restores."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from holdfast.client.core.objects import ObjectEntry
 from holdfast.client.core.snapshot import NamedSnapshot
@@ -11,10 +10,11 @@ from holdfast.client.upload_options import (
     VaultProgress,
 )
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import DealId, Grains, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far a backup is; `path` is what it looks at. Sizes are bytes.
 
@@ -47,7 +47,7 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupResult:
     """A finished backup; `problems` are paths that could not be read.
 
@@ -63,7 +63,7 @@ class BackupResult:
     files_new: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealStatus:
     """A deal as the ledger has it, and what its holders say.
 
@@ -89,7 +89,7 @@ class DealStatus:
         return not self.missing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CostEstimate:
     """What a backup would add and cost, at the prices asked now.
 
@@ -113,7 +113,7 @@ class CostEstimate:
     end_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PruneResult:
     """What a prune did: chunks and ciphertext bytes dropped, blob bytes moved."""
 
@@ -122,7 +122,7 @@ class PruneResult:
     bytes_rewritten: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectInfo:
     """A named object: its bytes, when it was stored (ns since 1970), its metadata."""
 

@@ -4,7 +4,6 @@ Flags of the commands themselves are not seen here, as no command but one runs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 import click
@@ -13,6 +12,7 @@ from holdfast.client.core.settings import Settings, Value, Words, place_of
 from holdfast.client.invocation import Invocation
 from holdfast.client.settings_use import keys_of, leaves, value_of, words_of
 from holdfast.client.shared_options import SharedOption
+from holdfast.protocol.frozen import frozen
 
 
 class Origin(Enum):
@@ -25,7 +25,7 @@ class Origin(Enum):
     DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """An option's value; `words` is its command, none for options of all commands."""
 

@@ -1,7 +1,6 @@
 """What differs between two snapshots, path by path and in bytes of new data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from holdfast.client.core.prune import Liveness
 from holdfast.client.core.snapshot import Snapshot
@@ -10,9 +9,10 @@ from holdfast.client.core.tree_diff import Change, ChangeKind, compare_trees
 from holdfast.client.marking import Marker
 from holdfast.client.repository import Repository
 from holdfast.client.repository_stats import RawSums, marked_bytes
+from holdfast.protocol.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DiffSums:
     """How many paths were added, removed or changed, and the blobs of one side only."""
 

@@ -5,7 +5,6 @@ which. Chunks of state are in no index.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.blob_writer import BlobWriter
@@ -31,10 +30,11 @@ from holdfast.client.core.root import (
     merge_from,
 )
 from holdfast.client.core.seal import unseal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """A root, the chunk it is in, and the packs that each of its segments lists."""
 
@@ -83,7 +83,7 @@ class _Views:
         return data
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SegmentPlan:
     """The next state's segments: some as they are, and packs to be listed anew."""
 
@@ -111,7 +111,7 @@ def plan_segments(state: State, index: Index) -> SegmentPlan:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Segments:
     """The next segments, the packs each lists, and blobs to go with the root."""
 

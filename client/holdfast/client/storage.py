@@ -7,7 +7,7 @@ again and again while other writers are faster.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -36,6 +36,7 @@ from holdfast.client.upload_options import (
 )
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import DecodingError, ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.units import ChunkId, DealId
 
@@ -46,7 +47,7 @@ Work = Callable[[Repository, Upload], Awaitable[tuple[Update, T]]]
 """Makes an update on a repository, and something to return."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written(Generic[T]):
     """A committed update: what was made, the commit, and the upload it went through."""
 
@@ -55,7 +56,7 @@ class Written(Generic[T]):
     upload: Upload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What the deals said when last looked at.
 

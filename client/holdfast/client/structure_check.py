@@ -15,12 +15,13 @@ from holdfast.client.core.snapshot import NamedSnapshot
 from holdfast.client.core.tree import NodeKind, decode_page
 from holdfast.client.repository import Repository
 from holdfast.protocol.errors import HoldfastError, ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 _LOSSES_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loss:
     """Something of a snapshot or object that cannot be read now, or never again.
 
@@ -33,7 +34,7 @@ class Loss:
     damaged: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StructureCheck:
     """What was looked at, and what is missing; at most 1,000 losses are kept.
 

@@ -6,7 +6,6 @@ Nothing is decided here. What a vault says is decoded, not believed.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
 import grpc
@@ -27,6 +26,7 @@ from holdfast.protocol.checkpoint import STORAGE_CERTIFICATE, StorageCertificate
 from holdfast.protocol.deal import GRANT, QUOTE, SignedGrant, SignedQuote
 from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import (
     CHUNKS_MAX,
     HEAD,
@@ -86,7 +86,7 @@ class Missing(tuple[ChunkId, ...]):
 ProposeAnswer = SignedReceipt | Missing | Countersigned
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownAudit:
     """What a vault keeps of one audit."""
 

@@ -1,14 +1,15 @@
 """What an upload is told beforehand, and what it tells of itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from holdfast.client.core.upload_terms import UploadLimits
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import MIB, ChunkId, DealId, Grains, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UploadOptions:
     """The policy of new deals, how long they are paid, how much is kept in memory.
 
@@ -31,7 +32,7 @@ class UploadOptions:
         return replace(self.limits, head_bytes=min(self.limits.head_bytes, most))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeftDeal:
     """A deal that was given up for this upload, and the last words of its holders.
 
@@ -44,7 +45,7 @@ class LeftDeal:
     escrow: Grains = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultProgress:
     """How one holder gets on: `stored` shards are with it for the next head.
 
@@ -58,7 +59,7 @@ class VaultProgress:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UploadProgress:
     """Ciphertext bytes handed over, those of them acknowledged, and each holder."""
 

@@ -1,6 +1,5 @@
 """The directory of a ledger: its journal, its TLS identity, its network file."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.ledger import network_file
@@ -9,9 +8,10 @@ from holdfast.ledger.core.chain import Genesis
 from holdfast.ledger.errors import LedgerFileError
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.sqlite import create_book, open_book
+from holdfast.protocol.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerDirectory:
     """Where one ledger keeps its files."""
 

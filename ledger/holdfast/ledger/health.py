@@ -5,11 +5,12 @@ those is, is the finality lag.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from holdfast.protocol.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class ChainHealth:
     """How a chain was when it was last asked.
 
@@ -24,7 +25,7 @@ class ChainHealth:
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerHealth:
     """Whether the ledger answers, or since when (Unix seconds) not, and why.
 

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from holdfast.ledger.core.chain import (
     GENESIS,
@@ -14,6 +13,7 @@ from holdfast.ledger.core.chain import (
 )
 from holdfast.ledger.core.values import BEFORE_GENESIS, START, Head
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import Digest
 
 _ENTRIES = (
@@ -27,7 +27,7 @@ class JournalBrokenError(DecodingError):
     """The journal's rows do not make a chain; the text says where."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalRow:
     """An entry, and the name of its operation as the row has it."""
 

@@ -8,7 +8,6 @@ it out is trusted to name the right ledger.
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from holdfast.ledger.core.address import address_from, address_text
 from holdfast.ledger.errors import AddressTextError, LedgerFileError
 from holdfast.ledger.evm.chain import ChainAddresses
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
 from holdfast.protocol.units import NetworkId
 
@@ -34,7 +34,7 @@ _WRONG: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeedVault:
     """A vault to ask for all others: its "host:port" and the PEM it shows."""
 
@@ -42,7 +42,7 @@ class SeedVault:
     certificate: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChainPlace:
     """Where a network's contracts are, and when a block of the chain counts.
 
@@ -53,7 +53,7 @@ class ChainPlace:
     finality_blocks: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NetworkFile:
     """A network's parameters, its ledger's "host:port", and the PEM it shows.
 

@@ -5,7 +5,6 @@ each operation, numbers it and survives repeats. All times are epochs or seconds
 of the ledger's own clock.
 """
 
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from holdfast.ledger.core.operations import Operation
@@ -17,6 +16,7 @@ from holdfast.ledger.core.values import (
     RegisteredVault,
 )
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.units import AccountId, DealId, NetworkId, VaultId
@@ -42,7 +42,7 @@ DEALS_PAGE: Final = 512
 WAIT_SECONDS_MAX: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tip:
     """Where the ledger stands: its newest entry, its epoch, and the time on its clock.
 
@@ -54,7 +54,7 @@ class Tip:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryChanges:
     """Rows changed after a sequence; `upto` is what to ask after next time."""
 
@@ -62,7 +62,7 @@ class RegistryChanges:
     vaults: tuple[RegisteredVault, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealChanges:
     """Deals changed after a sequence; `upto` is what to ask after next time."""
 
@@ -70,7 +70,7 @@ class DealChanges:
     deals: tuple[Deal, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SyncChanges:
     """All that a follower of some vaults missed after a sequence, or a part of it.
 

@@ -81,7 +81,7 @@ def _log_entry(entry: Entry, outcome: Outcome) -> None:
         fields = {
             name: value.hex() if isinstance(value, bytes) else value
             for name, value in (
-                (slot, getattr(event, slot)) for slot in event.__slots__
+                (field, getattr(event, field)) for field in event.__match_args__
             )
         }
         named = {"sequence": entry.sequence} | fields

@@ -6,7 +6,7 @@ tampering makes one.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from itertools import groupby
 from typing import Any, Final
 
@@ -25,12 +25,13 @@ from holdfast.ledger.core.values import (
     Settled,
 )
 from holdfast.protocol.deal import Deal, Holder, PastHolder
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import CERTIFICATE
 
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """A table that follows from the journal; the first `keys` columns are its key.
 
@@ -103,7 +104,7 @@ def _books_rows(changes: Changes) -> Iterator[Row]:
 
 
 ACCOUNTS: Final = Table("accounts", 1, ("id", "balance", "nonce", "fed"), _account_rows)
-VAULTS: Final = Table("vaults", 1, tuple(RegisteredVault.__slots__), _vault_rows)
+VAULTS: Final = Table("vaults", 1, tuple(RegisteredVault.__match_args__), _vault_rows)
 DEALS: Final = Table(
     "deals",
     1,
@@ -126,7 +127,7 @@ BEACONS: Final = Table("beacons", 1, ("epoch", "value", "changed"), _beacon_rows
 SETTLEMENTS: Final = Table(
     "settlements", 1, ("period", "certificate", "sequence", "epoch"), _settlement_rows
 )
-BOOKS: Final = Table("books", 1, ("id", *Books.__slots__), _books_rows)
+BOOKS: Final = Table("books", 1, ("id", *Books.__match_args__), _books_rows)
 TABLES: Final = (
     *(ACCOUNTS, VAULTS, DEALS, HOLDERS, PAST_HOLDERS),
     *(BEACONS, SETTLEMENTS, BOOKS),

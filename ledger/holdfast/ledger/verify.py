@@ -9,7 +9,7 @@ rows: compare the head's hash with one noted before.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,13 +25,14 @@ from holdfast.ledger.errors import LedgerFileError
 from holdfast.ledger.journal import JournalRow, read_entries
 from holdfast.ledger.tables import TABLES, Row, Table
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 
 PROBLEMS_MAX: Final = 100
 
 Expected = dict[Table, dict[Row, Row]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyReport:
     """What was found; amounts are grains, `head` is the newest entry's hash in hex."""
 

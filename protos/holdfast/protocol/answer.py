@@ -6,7 +6,6 @@ complete: whoever has the beacon and the registry can judge it again.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol import merkle
@@ -32,6 +31,7 @@ from holdfast.protocol.encoding import (
     variable,
 )
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import (
     HEAD,
     ManifestEntry,
@@ -64,7 +64,7 @@ def _read_node(reader: Reader) -> SumNode:
 SUM_PATH: Final = sequence(Codec(_write_node, _read_node), PATH_MAX)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EntryProof:
     """One entry with its place and path in the checkpoint, and its signed head."""
 
@@ -74,7 +74,7 @@ class EntryProof:
     head: SignedHead
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeafProof:
     """One leaf of one shard; `entry` counts in the answer's entry proofs.
 
@@ -114,7 +114,7 @@ LEAF_PROOF = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A vault's answer for `epoch`, leaf by leaf in the order of the challenge."""
 

@@ -7,7 +7,6 @@ with: whoever has it judges it again, offline.
 """
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -31,6 +30,7 @@ from holdfast.protocol.encoding import (
     sequence,
 )
 from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
 from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.signing import Signed
@@ -51,7 +51,7 @@ class Fault(Enum):
     FALSE_VOTE = 4  # it voted for an answer that proves nothing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """An accusation with its evidence; its digest names it in a settlement.
 
@@ -86,7 +86,7 @@ CASE = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryRow:
     """What placement and signatures need of a vault, in order of registration."""
 
@@ -97,7 +97,7 @@ class RegistryRow:
     listing: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BeaconRow:
     """The beacon of one epoch."""
 
@@ -105,7 +105,7 @@ class BeaconRow:
     value: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealKey:
     """The key that signs a deal's heads."""
 
@@ -113,7 +113,7 @@ class DealKey:
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extract:
     """The part of a ledger that a case is read with; `epoch` is when it was taken.
 
@@ -163,7 +163,7 @@ ACCOUNT_EXTRACT: Final = Format(
 EXTRACT: Final = Either(BLS_EXTRACT, ACCOUNT_EXTRACT, lambda one: bool(one.accounts))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseFile:
     """All that anybody needs to judge a case again, offline.
 

@@ -5,13 +5,13 @@ offsets, so an audit can be repeated by everybody, at any time.
 """
 
 import hashlib
-from dataclasses import dataclass
 
 from holdfast.protocol.checkpoint import Checkpoint
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import Digest, NetworkId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Challenge:
     """The seed of one vault's audit of one epoch, and how many leaves it asks."""
 

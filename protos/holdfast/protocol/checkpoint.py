@@ -8,7 +8,6 @@ acknowledgements; a majority of them makes the checkpoint stand.
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.encoding import (
@@ -23,6 +22,7 @@ from holdfast.protocol.encoding import (
     sequence,
 )
 from holdfast.protocol.errors import ProtocolError, SignatureInvalidError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import verify
 from holdfast.protocol.placement import majority
 from holdfast.protocol.signing import Signed, SignedFormat
@@ -38,7 +38,7 @@ class CheckpointError(ProtocolError):
     """A checkpoint or its evidence does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """What a vault holds of one deal, under one head.
 
@@ -111,7 +111,7 @@ ENTRY = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entries:
     """A vault's entries in their one order: by deal, each deal once."""
 
@@ -135,7 +135,7 @@ def entry_leaf(entry: Entry) -> SumNode:
     return sum_leaf(ENTRY.encode(entry), entry.present_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkpoint:
     """A vault's claim for `epoch`: the root, count and sum of its entries."""
 
@@ -171,7 +171,7 @@ def checkpoint_of(vault: VaultId, epoch: int, entries: Entries) -> Checkpoint:
     return Checkpoint(vault, epoch, Digest(root.hash), len(entries.items), root.sum)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acknowledgement:
     """What a neighbour signs: it has the entries of this checkpoint."""
 
@@ -180,7 +180,7 @@ class Acknowledgement:
     checkpoint: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Vote:
     """What a neighbour signs: it verified the answer of `epoch` on this checkpoint.
 
@@ -216,7 +216,7 @@ VOTE = SignedFormat(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """One member's signature of what the statement beside it says."""
 
@@ -228,7 +228,7 @@ SIGNATURE = Format(Signature, kind=35, version=1, signer=BYTES32, signature=BYTE
 SIGNATURES: Final = sequence(SIGNATURE.bare(), GROUP_MAX)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StandingCheckpoint:
     """A checkpoint with the acknowledgements that make it stand."""
 
@@ -245,7 +245,7 @@ STANDING = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StorageCertificate:
     """A majority's votes that a vault's `answer` proved its checkpoint in `epoch`."""
 

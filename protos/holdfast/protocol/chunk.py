@@ -5,7 +5,6 @@ shard and its path can check it without trust.
 """
 
 import functools
-from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
@@ -14,6 +13,7 @@ from holdfast.protocol import merkle
 from holdfast.protocol.codecs import codec
 from holdfast.protocol.encoding import BYTES32, U8, U32, Format, sequence
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import CHUNK_BYTES_MAX, ChunkId
 
 _KEY: Final = blake3(derive_key_context="holdfast 2026 chunk id v1").digest()
@@ -24,7 +24,7 @@ class ChunkMismatchError(ProtocolError):
     """Bytes do not belong to the chunk that they were said to belong to."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChunkHeader:
     """What a ChunkId commits to besides the shards; `length` is ciphertext bytes."""
 
@@ -50,7 +50,7 @@ def chunk_id(header: ChunkHeader, shards_root: bytes) -> ChunkId:
     return ChunkId(blake3(CHUNK_HEADER.encode(header) + shards_root, key=_KEY).digest())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardProof:
     """Proves one shard root into a ChunkId: the shard's index and its path."""
 
@@ -74,7 +74,7 @@ SHARD_PROOF = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EncodedChunk:
     """A chunk ready to be sent: n shards with their roots."""
 

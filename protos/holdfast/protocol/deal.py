@@ -1,7 +1,6 @@
 """Deals: the quotes that open one, what the ledger keeps of it, who may use it."""
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum
 
 from holdfast.protocol.encoding import (
@@ -13,6 +12,7 @@ from holdfast.protocol.encoding import (
     optional,
     sequence,
 )
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.signing import Signed, SignedFormat
 from holdfast.protocol.units import (
@@ -32,7 +32,7 @@ def deal_id(owner: AccountId, nonce: bytes) -> DealId:
     return DealId(hashlib.sha256(owner + nonce).digest())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quote:
     """A vault's offer to hold one index of a deal until `end_epoch`.
 
@@ -63,7 +63,7 @@ QUOTE = SignedFormat(
 SignedQuote = Signed[Quote]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """Who holds one index of a deal, since which epoch and at which price."""
 
@@ -72,7 +72,7 @@ class Holder:
     since_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastHolder:
     """Who held an index before: paid for epochs from `since_epoch` to `until_epoch`.
 
@@ -86,7 +86,7 @@ class PastHolder:
     until_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deal:
     """A deal as the ledger keeps it; `capacity` is bytes for each holder.
 
@@ -188,7 +188,7 @@ class Purpose(Enum):
     WRITE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grant:
     """Leave to read or write one deal at one vault, signed with the deal's key.
 

@@ -6,17 +6,17 @@ same certificates comes to the same totals, even where an escrow runs out.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.pricing import earned
 from holdfast.protocol.settlement import Totals
 from holdfast.protocol.units import DealId, Grains, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proved:
     """What one vault proved in one epoch."""
 

@@ -7,11 +7,11 @@ everything else: short or spare bytes, other versions, lists beyond their bound.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import attrgetter, call
 from typing import Any, Final, Generic, TypeVar, cast
 
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 
 MAGIC: Final = b"HF"
 
@@ -45,7 +45,7 @@ class Reader:
             raise DecodingError(f"{spare} spare bytes at the end")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Codec:
     """How one field is written and read back."""
 

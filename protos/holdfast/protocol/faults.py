@@ -6,7 +6,6 @@ reached at all. Both are public, so a vault's record is whatever anybody can che
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.checkpoint import GROUP_MAX, CheckpointError
@@ -19,6 +18,7 @@ from holdfast.protocol.encoding import (
     sequence,
 )
 from holdfast.protocol.errors import SignatureInvalidError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import verify
 from holdfast.protocol.placement import majority
 from holdfast.protocol.signing import SignedFormat
@@ -27,7 +27,7 @@ from holdfast.protocol.units import NetworkId, VaultId
 SIGNER_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Miss:
     """What a neighbour signs: it saw no right answer of `vault` in `epoch`.
 
@@ -49,7 +49,7 @@ MISS = SignedFormat(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Witness:
     """One neighbour's signed miss, without what all of them say alike."""
 
@@ -63,7 +63,7 @@ WITNESS = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MissCertificate:
     """A majority of a vault's neighbours saw no right answer of it in `epoch`."""
 

@@ -11,6 +11,7 @@ from holdfast.protocol.answer import ANSWER, Answer, check_answer
 from holdfast.protocol.challenge import challenge
 from holdfast.protocol.checkpoint import CheckpointError, check_standing
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import SigningPair
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import DealId, Digest, NetworkId, VaultId
@@ -37,7 +38,7 @@ class Question:
     stand_ins: tuple[VaultId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealedAnswer:
     """Our signed answer; `fault` says why it would not hold, if so."""
 

@@ -4,7 +4,6 @@ Shards that are proved into one ChunkId, and whose code word has another, can ne
 have been a chunk: nobody can rebuild a shard of it, so nobody is to blame for that.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol import merkle
@@ -17,10 +16,11 @@ from holdfast.protocol.chunk import (
 )
 from holdfast.protocol.encoding import BYTES32, Format, sequence, variable
 from holdfast.protocol.erasure import codec
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import CHUNK_BYTES_MAX, HOLDERS_MAX, ChunkId, DealId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProvenShard:
     """A whole shard of a chunk, with its proof."""
 
@@ -37,7 +37,7 @@ PROVEN_SHARD: Final = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MalformedChunk:
     """k shards of one chunk of a deal, in order of their index."""
 

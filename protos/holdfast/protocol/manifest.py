@@ -14,6 +14,7 @@ from typing import Final
 from holdfast.protocol.chunk import ChunkHeader
 from holdfast.protocol.encoding import BYTES32, U32, U64, Format, fixed, sequence
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.signing import Signed, SignedFormat
 from holdfast.protocol.sums import SumNode, SumTree, sum_leaf
 from holdfast.protocol.units import MEMO_BYTES, ChunkId, DealId, Digest
@@ -27,7 +28,7 @@ class ManifestError(ProtocolError):
     """A change does not fit the manifest that it changes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ManifestEntry:
     """One chunk of a deal; `length` is its ciphertext bytes."""
 
@@ -104,7 +105,7 @@ class Manifest:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ManifestChange:
     """What a new head changes: positions removed from the base, entries appended."""
 
@@ -121,7 +122,7 @@ MANIFEST_CHANGE = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """The state of a deal that its key signs; the first has sequence 1.
 

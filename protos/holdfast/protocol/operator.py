@@ -3,11 +3,11 @@
 Only who can read the vault's directory has that key, so nothing else is needed.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from holdfast.protocol.encoding import BYTES32, U8, U64, Format
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.signing import Signed, SignedFormat
 from holdfast.protocol.units import VaultId
 
@@ -21,7 +21,7 @@ class Order(Enum):
     SCRUB = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OperatorRequest:
     """Orders `vault` to do something; `seconds` is the time of the request."""
 

@@ -4,7 +4,6 @@ All n together are a full receipt: from then on the head is acknowledged.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.encoding import (
@@ -15,6 +14,7 @@ from holdfast.protocol.encoding import (
     sequence,
 )
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import verify
 from holdfast.protocol.manifest import HEAD, SignedHead
 from holdfast.protocol.signing import Signed, SignedFormat
@@ -25,7 +25,7 @@ class ReceiptError(ProtocolError):
     """Receipts do not make a full receipt of their head."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Receipt:
     """Holder `index` has its shards of every chunk under `head`, since `epoch`."""
 
@@ -53,7 +53,7 @@ RECEIPT = SignedFormat(
 SignedReceipt = Signed[Receipt]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FullReceipt:
     """A signed head with the receipts of all n holders, in order of index.
 

@@ -3,8 +3,6 @@
 Records spread by gossip; of two records of one vault the higher sequence wins.
 """
 
-from dataclasses import dataclass
-
 from holdfast.protocol.encoding import (
     BYTES20,
     BYTES32,
@@ -15,6 +13,7 @@ from holdfast.protocol.encoding import (
     text,
     variable,
 )
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import vault_id, verify
 from holdfast.protocol.signing import Signed, SignedFormat
 from holdfast.protocol.units import AccountId, Grains, NetworkId, VaultId
@@ -23,7 +22,7 @@ ENDPOINTS_MAX = 4
 CERTIFICATE_BYTES_MAX = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultRecord:
     """One vault's self-description; `ask_price` is grains per GiB per epoch.
 

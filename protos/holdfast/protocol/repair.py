@@ -4,16 +4,15 @@ It shows its own checkpoint, acknowledged by its neighbours, with the entry that
 declares those bytes missing. The declaration costs it pay, so it is not abused.
 """
 
-from dataclasses import dataclass
-
 from holdfast.protocol.answer import ENTRY_PROOF, EntryProof
 from holdfast.protocol.checkpoint import STANDING, StandingCheckpoint
 from holdfast.protocol.encoding import BYTES32, U64, Format
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.signing import Signed, SignedFormat
 from holdfast.protocol.units import VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SiblingRequest:
     """Asks `sibling` in `epoch` for what `entry` declares missing."""
 

@@ -7,7 +7,6 @@ totals; a contract can check it with one BLS certificate.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from holdfast.protocol.encoding import (
     BYTES32,
@@ -19,6 +18,7 @@ from holdfast.protocol.encoding import (
     sequence,
     variable,
 )
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement_tree import SettlementTree
 from holdfast.protocol.units import DealId, Digest, Grains, NetworkId, VaultId
 
@@ -30,7 +30,7 @@ DEAL_LEAF = 2
 REPLACEMENT_LEAF = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Total:
     """One leaf: what a vault has earned, or a deal has spent, up to a period.
 
@@ -46,7 +46,7 @@ class Total:
 TOTAL = Format(Total, kind=10, version=1, party=U8, id=BYTES32, grains=U64)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ejection:
     """A vault thrown out by a judged case, and how much of its stake is slashed."""
 
@@ -55,7 +55,7 @@ class Ejection:
     case_digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replacement:
     """`vault` took over one index of a deal from `lost`, with shards rebuilt.
 
@@ -87,7 +87,7 @@ REPLACEMENT = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement:
     """What the committee of `period` + 1 certifies about everything up to `period`.
 
@@ -121,7 +121,7 @@ STATEMENT = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certificate:
     """A majority of the committee behind a statement.
 
@@ -160,7 +160,7 @@ def signers_bitmap(ranks: Iterable[int], size: int) -> bytes:
     return bytes(bitmap)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Totals:
     """All cumulative totals: vault → earned grains, deal → spent grains.
 
@@ -185,7 +185,7 @@ class Totals:
         return SettlementTree([TOTAL.encode(leaf) for leaf in self.leaves()])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TotalProof:
     """One leaf with its place and path in a settlement tree."""
 

@@ -4,17 +4,17 @@ The kind and version in the encoding keep a signature of one format from being
 shown as another, and the network id keeps it from being shown elsewhere.
 """
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from holdfast.protocol.encoding import BYTES64, Codec, Format, Reader
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import SigningPair, verify
 from holdfast.protocol.units import NetworkId
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signed(Generic[T]):
     """A value and its 64-byte signature, which may still have to be verified."""
 

@@ -9,10 +9,10 @@ has the root EMPTY_ROOT, whose sum is 0.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from holdfast.protocol import shape
 from holdfast.protocol.errors import ProofError, ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.merkle import HASH_BYTES, keyed_hasher
 
 SUM_MAX = 2**64 - 1
@@ -28,7 +28,7 @@ class SumOverflowError(ProtocolError):
     """A sum in a Merkle-sum tree does not fit 64 bits without a sign."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SumNode:
     """A 32-byte hash with the units that it commits to.
 

@@ -5,11 +5,11 @@ leaving are open; the candidates of a slot are the listed vaults that hold nothi
 the deal, nearest to its point first, and candidate j may act from j epochs on.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.encoding import BYTES32, U8, U64, Format, optional, sequence
 from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.receipt import (
     FULL_RECEIPT,
     RECEIPT,
@@ -22,7 +22,7 @@ from holdfast.protocol.units import HOLDERS_MAX, DealId, VaultId
 SUSPICIONS_MAX: Final = HOLDERS_MAX
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeoverRequest:
     """Asks `sibling` in `epoch` for whole shards, to rebuild those of `index`.
 
@@ -54,7 +54,7 @@ TAKEOVER_REQUEST = SignedFormat(
 SignedTakeoverRequest = Signed[TakeoverRequest]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Takeover:
     """A candidate's claim to the slot of `lost`: it holds what the slot asks for.
 

@@ -7,13 +7,13 @@ follows from the chunk header in the proof. Parsing raises DecodingError.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from holdfast.protocol import merkle
 from holdfast.protocol.chunk import SHARD_PROOF, ShardProof
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import FRAME_BYTES_MAX, LEAF_BYTES, ChunkId
 
 STORE: Final = "/holdfast.v1.Shards/Store"
@@ -45,7 +45,7 @@ class Authority(IntEnum):
     TAKEOVER = 3  # a candidate's request for what an open slot's holder needs
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opening:
     """The first frame of a stream."""
 
@@ -53,7 +53,7 @@ class Opening:
     evidence: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Want:
     """Leaves [first, end) of the shard of one chunk; end may be TO_THE_END."""
 
@@ -71,7 +71,7 @@ class Want:
         return start, min(end * LEAF_BYTES, shard_bytes) - start
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardStart:
     """The head of a shard or of a range of it; `part` is the body's first piece.
 

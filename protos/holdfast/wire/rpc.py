@@ -10,10 +10,11 @@ What only servers need is imported when one starts: clients start many times a d
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
+
+from holdfast.protocol.frozen import frozen
 
 if TYPE_CHECKING:
     from grpc_health.v1 import health
@@ -40,7 +41,7 @@ _CHANNEL_OPTIONS: Final = (
 _SERVER_OPTIONS: Final = (*_LIMITS, ("grpc.so_reuseport", 0))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TlsIdentity:
     """A private key and its self-signed certificate, both PEM."""
 
@@ -106,7 +107,7 @@ def metadata() -> tuple[tuple[str, str], ...]:
     return ((VERSION_KEY, PROTOCOL_VERSION),)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunningServer:
     """A started server: its port, and how to stop it."""
 

@@ -6,7 +6,6 @@ beacon asks for is proved up to a head that the owner signed.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -21,6 +20,7 @@ from holdfast.protocol.checkpoint import (
 )
 from holdfast.protocol.errors import ProtocolError, SignatureInvalidError
 from holdfast.protocol.faults import MissCertificate, check_miss
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.judgement import fault_of
 from holdfast.protocol.placement import majority
 from holdfast.protocol.signing import Signed
@@ -59,7 +59,7 @@ class Verdict(Enum):
         return self in {Verdict.PROVED, Verdict.CERTIFIED}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditFinding:
     """A verdict with what it rests on; `leaves` were verified again, by us.
 

@@ -5,19 +5,19 @@ taken as they stand, and named by their digest; who follows the ledger compares 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from holdfast.ledger.core.case_files import Verdict, judge_file
 from holdfast.ledger.core.court import CaseError
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.cases import CaseFile, Extract, Fault
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import Digest, NetworkId, VaultId
 
 NOT_HOLDING = "the evidence does not hold"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseFinding:
     """What follows from a case file; `verdict` is None when its evidence fails.
 

@@ -1,18 +1,18 @@
 """An auditor's verdict on a deal: who holds it, what they proved, what was paid."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from holdfast.client.core.auditing import AuditFinding
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.earnings import entry_earned
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.pricing import earned
 from holdfast.protocol.units import Grains, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """Who holds an index of a deal, or held it; `until_epoch` is None while it does."""
 
@@ -23,7 +23,7 @@ class Term:
     until_epoch: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TermFinding:
     """One holder's audits while it held the index, newest first.
 
@@ -43,7 +43,7 @@ class TermFinding:
         return sum(audit.verdict.is_proof for audit in self.audits)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealFinding:
     """What holds of a deal; `spent` is None where nobody proves the settled total."""
 

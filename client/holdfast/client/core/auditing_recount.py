@@ -5,20 +5,20 @@ showed all entries of its checkpoints. Where something is missing, nothing is sa
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from holdfast.client.core.auditing import AuditFinding, Verdict
 from holdfast.client.core.auditing_settlement import SettlementFinding, totals_of
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.checkpoint import Checkpoint, Entry
 from holdfast.protocol.earnings import entry_earned
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import REPLACEMENT_LEAF, VAULT_LEAF
 from holdfast.protocol.units import DealId, Digest, Grains, VaultId
 
 _UNPAID = frozenset({Verdict.IDLE, Verdict.VOID})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecountFinding:
     """How many vaults were paid exactly, less, or unknowably; `faults` are sentences.
 

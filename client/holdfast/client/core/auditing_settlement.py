@@ -5,11 +5,11 @@ that some vault shows; they count when they make the certified root.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.placement import majority
 from holdfast.protocol.settlement import (
     DEAL_LEAF,
@@ -27,7 +27,7 @@ from holdfast.protocol.units import DealId, Grains, VaultId
 Leaves = tuple[Total, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettlementFinding:
     """What holds of one settlement; `faults` are sentences, none when all does.
 

@@ -8,7 +8,6 @@ of its key, a DealId that of its owner and nonce, and holders signed for its key
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.checkpoint import (
@@ -32,6 +31,7 @@ from holdfast.protocol.encoding import (
     text,
 )
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import SigningPair, vault_id, verify
 from holdfast.protocol.manifest import HEAD
 from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT, FullReceipt
@@ -52,7 +52,7 @@ class CertificateError(ProtocolError):
     """A backup certificate does not prove what it says."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HolderProof:
     """A holder's newest storage certificate, and its voters' keys in their order."""
 
@@ -60,7 +60,7 @@ class HolderProof:
     keys: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertifiedDeal:
     """One deal with chunks of the snapshot: how many, their bytes, what covers them.
 
@@ -78,7 +78,7 @@ class CertifiedDeal:
     proofs: tuple[HolderProof, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupCertificate:
     """What an owner states of a snapshot at `seconds` since 1970, in `epoch`."""
 
@@ -94,7 +94,7 @@ class BackupCertificate:
     deals: tuple[CertifiedDeal, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedCertificate:
     """A certificate and one signature by the key of each of its deals."""
 

@@ -5,7 +5,6 @@ settlement is drawn again and its signature verified, without any network.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.auditing_settlement import faults_of_signers
@@ -13,13 +12,14 @@ from holdfast.client.core.billing import SettledPeriod, check_settled
 from holdfast.ledger.core.case_files import ledger_of
 from holdfast.ledger.core.values import RegisteredVault
 from holdfast.protocol.cases import BeaconRow, Extract, RegistryRow
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import Digest, VaultId
 
 BEACONS_MAX: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BillVerdict:
     """What holds of one archived settlement; `faults` are sentences, none if all does.
 

@@ -5,12 +5,12 @@ is what was charged in between; whoever keeps them all can prove every line.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.account_certificate import ANY_CERTIFICATE
 from holdfast.protocol.encoding import Format, sequence
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import (
     DEAL_LEAF,
     TOTAL,
@@ -28,7 +28,7 @@ class BillError(ProtocolError):
     """A proof of what was charged does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettledPeriod:
     """The settlement of one period, with the proof of each of the owner's totals."""
 
@@ -54,7 +54,7 @@ SETTLED_PERIOD: Final = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Charge:
     """One line: what a deal was charged from `first` to `last` period.
 

@@ -6,7 +6,6 @@ file of any size is named by a few hundred ids at most.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NewType
 
@@ -14,6 +13,7 @@ from blake3 import blake3
 
 from holdfast.protocol.encoding import U8, Codec, Format, fixed, sequence, variable
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import MIB
 
 BlobId = NewType("BlobId", bytes)
@@ -40,7 +40,7 @@ def blob_id(key: bytes, data: bytes | memoryview) -> BlobId:
     return BlobId(blake3(data, key=key).digest())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlobList:
     """Blobs in order; at depth d the ids name lists of lists … d times."""
 
@@ -59,7 +59,7 @@ BLOB_LIST: Final = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _ListBlob:
     ids: bytes
 

@@ -6,10 +6,10 @@ addresses of private networks, where everybody is a neighbour.
 
 import ipaddress
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.deal import SignedQuote
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.placement import closest, distance
 from holdfast.protocol.pricing import escrow_needed
 from holdfast.protocol.units import (
@@ -29,7 +29,7 @@ _PROOF_EPOCHS_MAX: Final = 4
 _GRUDGE_EPOCHS: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """A vault's quote, with what is known of it.
 
@@ -54,7 +54,7 @@ class Offer:
         return price + self.demerits, distance(self.vault, self.quote.value.deal)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """What a vault says of itself, and when it last kept this client waiting.
 

@@ -6,7 +6,6 @@ another writer left; before anything new they are finished, or proved dead by a 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from holdfast.client.core.upload_events import Countersigned
 from holdfast.client.core.upload_terms import (
@@ -16,6 +15,7 @@ from holdfast.client.core.upload_terms import (
 )
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import HEAD, Head, Manifest, SignedHead
 from holdfast.protocol.receipt import (
     RECEIPT,
@@ -26,7 +26,7 @@ from holdfast.protocol.receipt import (
 from holdfast.protocol.units import NetworkId, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HolderWord:
     """What a holder says: its newest full receipt, what it countersigned since.
 
@@ -38,7 +38,7 @@ class HolderWord:
     pending: Countersigned | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealState:
     """The verified words of the holders that answered.
 
@@ -178,14 +178,14 @@ def _completed(
 # What to do about heads that some holders signed.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready:
     """Nothing stands in the way of the next head."""
 
     footing: Footing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finish:
     """Only `head` is pending: ask `holders` for it too. Its manifest is `source`'s."""
 
@@ -194,7 +194,7 @@ class Finish:
     holders: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rival:
     """Have `holder` countersign another head after `predecessor`: proof or progress."""
 

@@ -5,7 +5,6 @@ nothing else to know whose word it is. It names no file: only counts, sizes, tim
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.ledger.core.account_key import AccountKey, signer_of
@@ -18,13 +17,14 @@ from holdfast.protocol.encoding import (
     text,
 )
 from holdfast.protocol.errors import DecodingError, SignatureInvalidError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId, Digest, NetworkId
 
 SIGNATURE_BYTES: Final = 65
 _DOMAIN: Final = b"holdfast drill v1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DrillReceipt:
     """What came back of a random sample of a snapshot.
 

@@ -7,13 +7,13 @@ made of is told by samples, as trying costs as much as hashing.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 import zstandard
 
 from holdfast.client.core.blobs import BLOB_BYTES_MAX, BlobId
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import KIB
 
 ROWS_MAX: Final = 16384
@@ -30,7 +30,7 @@ _LEVEL: Final = 1
 _STORED, _ZSTANDARD = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawFrame:
     """Blobs that will be compressed together, and their rows."""
 
@@ -38,7 +38,7 @@ class RawFrame:
     rows: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """A frame as a pack stores it: its header, its bytes, its blobs' rows."""
 

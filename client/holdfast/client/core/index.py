@@ -7,13 +7,13 @@ look-up. Index segments, the index's form in chunks, are lists of the same packs
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from holdfast.client.core.blobs import BlobId, BlobKind
 from holdfast.client.core.frames import ROW_BYTES, ROWS_MAX
 from holdfast.client.core.pack import KIND_CODEC, PackTable
 from holdfast.protocol.encoding import BYTES32, U32, Format, sequence, variable
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import MIB, ChunkId
 
 if TYPE_CHECKING:  # it imports NumPy
@@ -25,7 +25,7 @@ _ID_BYTES: Final = 32
 _PREFIX_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackRecord:
     """A pack as the index knows it; `stored` is its ciphertext's bytes."""
 
@@ -70,7 +70,7 @@ PACK_RECORD: Final = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Segment:
     packs: tuple[PackRecord, ...]
 
@@ -102,7 +102,7 @@ def decode_segment(blob: bytes) -> tuple[PackRecord, ...]:
     return _SEGMENT.decode(blob).packs
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Location:
     """Where a blob is: a row of the pack in a chunk; its length in bytes."""
 

@@ -6,7 +6,6 @@ it and authenticates the slot's parameters. Slots come and go; the master key st
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from nacl import bindings
@@ -15,6 +14,7 @@ from nacl.pwhash import argon2id
 
 from holdfast.client.core.errors import WrongPassphraseError
 from holdfast.client.core.owner_keys import MASTER_KEY_BYTES
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import GIB, KIB, MIB
 
 SALT_BYTES: Final = 16
@@ -24,7 +24,7 @@ _OPERATIONS_MAX: Final = 64
 _PURPOSE: Final = b"holdfast key slot v1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Strength:
     """What guessing one passphrase costs: Argon2id passes, and bytes of memory."""
 
@@ -49,7 +49,7 @@ WEAKEST: Final = Strength(argon2id.OPSLIMIT_MIN, argon2id.MEMLIMIT_MIN)
 """For tests only."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeySlot:
     """The master key sealed under one passphrase; `label` is for people."""
 

@@ -9,7 +9,7 @@ that many bytes: a certificate's fingerprint (16), and the endpoint as an IPv4 a
 
 import hashlib
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final
 
@@ -17,6 +17,7 @@ from holdfast.client.core.kit_code import DATA_BYTES
 from holdfast.client.core.owner_keys import MASTER_KEY_BYTES
 from holdfast.protocol.encoding import Reader
 from holdfast.protocol.errors import DecodingError, HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import NetworkId
 
 VERSION: Final = 1
@@ -50,7 +51,7 @@ class KitError(HoldfastError):
         self.lines = lines
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KitEndpoint:
     """A server: "host:port" and its certificate's fingerprint; raises ValueError."""
 
@@ -73,7 +74,7 @@ class KitEndpoint:
         return len(_entry(Role.SEED, Role.SEED_IPV4, self))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kit:
     """All that a new machine needs to bring everything back; raises ValueError."""
 
@@ -91,7 +92,7 @@ class Kit:
             raise ValueError("more addresses than a recovery kit has room for")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KitReading:
     """A kit that was read; `mended` are the lines that had mistakes, from 1."""
 

@@ -8,8 +8,9 @@ from another line. Reading refuses nothing: a symbol that cannot be read is None
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from holdfast.protocol.frozen import frozen
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LINES: Final = 16
@@ -31,7 +32,7 @@ Symbols = tuple[int | None, ...]
 _UNREADABLE: Final[Symbols] = (None,) * LINE_CHARACTERS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TypedLine:
     """One line as it was typed: its number if it names one, and its groups."""
 
@@ -44,7 +45,7 @@ class TypedLine:
         return sum(map(len, self.groups))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KitLine:
     """What a line means at the place `number`, from 1; `sound` if its check fits."""
 

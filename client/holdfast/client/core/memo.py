@@ -1,6 +1,5 @@
 """The head memo: 256 sealed bytes that say where the newest state is."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from nacl import bindings
@@ -9,6 +8,7 @@ from nacl.exceptions import CryptoError
 from holdfast.client.core.blobs import BlobId
 from holdfast.client.core.errors import SealBrokenError
 from holdfast.protocol.encoding import BYTES32, MAGIC, U64, Format
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import MEMO_BYTES, ChunkId
 
 MEMO_NONCE_BYTES: Final = 24
@@ -17,7 +17,7 @@ _SEALED_AT: Final = len(_PREFIX) + MEMO_NONCE_BYTES
 _PADDED_BYTES: Final = MEMO_BYTES - _SEALED_AT - 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MemoReference:
     """The blob `root` in `chunk` is the state of this generation."""
 

@@ -6,12 +6,12 @@ object's data are blobs like a file's, so an object and a file share them.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.blobs import BLOB_LIST_CODEC, BlobId, BlobList
 from holdfast.client.core.errors import ObjectNameError, ObjectUnknownError
 from holdfast.protocol.encoding import BYTES32, U64, Format, sequence, text
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import KIB
 
 OBJECT_NAME_BYTES_MAX: Final = 1024
@@ -22,7 +22,7 @@ _PAGE_BYTES_TARGET: Final = 256 * KIB
 _PAGE_OBJECTS_MAX: Final = 8192
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metadatum:
     """One key and value that the owner attached to an object."""
 
@@ -30,7 +30,7 @@ class Metadatum:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectEntry:
     """A named object: bytes, when it was stored (ns since 1970), where its data are."""
 
@@ -61,7 +61,7 @@ def _size(value: str) -> int:
         raise ObjectNameError("an object's name and metadata are Unicode") from error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectPage:
     """A page's first name and its blob; it reaches to the next page's first name."""
 
@@ -91,7 +91,7 @@ OBJECT_ENTRY: Final = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entries:
     entries: tuple[ObjectEntry, ...]
 

@@ -5,7 +5,6 @@ and each blob's id and length, so an index can be rebuilt from chunks alone.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.blobs import BlobId, BlobKind
@@ -24,6 +23,7 @@ from holdfast.client.core.frames import (
 from holdfast.client.core.seal import PLAINTEXT_BYTES_MAX
 from holdfast.protocol.encoding import Codec, Format, variable
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 
 _LENGTH_BYTES: Final = 4
 
@@ -40,7 +40,7 @@ KIND_CODEC: Final = Codec(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackTable:
     """The kind of blobs a pack holds, and its frames and rows in their byte form."""
 
@@ -69,7 +69,7 @@ _TABLE: Final = Format(
 _TABLE_BYTES_MIN: Final = 4 + 1 + 4 + 4 + _LENGTH_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pack:
     """A finished pack: its table, and the parts that make its plaintext."""
 
@@ -139,14 +139,14 @@ def pack_blobs(
     return packs + packer.flush()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Place:
     frame: int
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _StoredFrame:
     encoding: int
     start: int

@@ -1,12 +1,12 @@
 """Planning a prune: which chunks can go, and which blobs move out of them first."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.blobs import BlobId, BlobKind
 from holdfast.client.core.errors import BlobMissingError
 from holdfast.client.core.index import Index, PackRecord
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import MIB, ChunkId
 
 _SMALL_PACK_BYTES: Final = MIB
@@ -39,7 +39,7 @@ class Liveness:
         yield from zip(self._packs, self._marks, strict=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrunePlan:
     """Chunks to drop, and those of them whose live rows must be written again.
 

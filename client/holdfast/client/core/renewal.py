@@ -1,9 +1,9 @@
 """When deals end, what their renewal costs, and what to warn of: arithmetic only."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.pricing import escrow_needed
 from holdfast.protocol.units import DealId, Grains
@@ -12,7 +12,7 @@ _WEEK_SECONDS = 7 * 86400
 _MONTH_SECONDS = 30 * 86400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """Renew deals by themselves: `before_seconds` of their end, for `term_seconds`.
 
@@ -33,7 +33,7 @@ class Policy:
             raise ValueError("a renewal costs more than nothing")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """What an owner has: free grains and deals, seen in `epoch`."""
 
@@ -72,7 +72,7 @@ def epochs_of(seconds: int, params: NetworkParams) -> int:
     return -(-seconds // params.epoch_seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndingWarning:
     """A deal that ends in `epochs_left`, or ended and is kept unpaid that long."""
 
@@ -81,7 +81,7 @@ class EndingWarning:
     over: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BalanceWarning:
     """The account has less than the renewal of what ends within a month takes."""
 

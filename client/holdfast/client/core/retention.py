@@ -6,11 +6,11 @@ keeps the oldest snapshot. Days are those of the place of the backup.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.calendar import civil, months_before
 from holdfast.client.core.snapshot import NamedSnapshot, Snapshot
+from holdfast.protocol.frozen import frozen
 
 UNLIMITED: Final = -1
 _HOUR_SECONDS: Final = 3600
@@ -18,7 +18,7 @@ _DAY_SECONDS: Final = 86_400
 _SECOND_NS: Final = 10**9
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A length of time by the calendar; `text` is how it was asked for."""
 
@@ -28,7 +28,7 @@ class Span:
     hours: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retention:
     """How many snapshots, or periods with a snapshot, each rule keeps, or UNLIMITED.
 
@@ -49,7 +49,7 @@ class Retention:
 NO_RULES: Final = Retention()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """A snapshot, and why it is kept; without a reason it goes."""
 

@@ -6,7 +6,7 @@ that machine's root.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from holdfast.client.core.blobs import BLOB_BYTES_MAX, BlobId
@@ -18,6 +18,7 @@ from holdfast.client.core.snapshot import (
     SnapshotId,
 )
 from holdfast.protocol.encoding import BYTES32, U32, U64, Format, sequence
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 SNAPSHOTS_MAX: Final = 16384
@@ -27,7 +28,7 @@ SAME_CHUNK: Final = ChunkId(bytes(32))
 """Stands for the chunk that holds the root: its id is not known within it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SegmentReference:
     """An index segment: its chunk, its blob, and how many packs it lists."""
 
@@ -36,7 +37,7 @@ class SegmentReference:
     packs: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Root:
     """The state of one generation.
 
@@ -68,7 +69,7 @@ _ROOT: Final = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RootChange:
     """What one command wants to change, relative to the generation it started from.
 

@@ -1,11 +1,13 @@
 """Some paths of a tree: everything below them, and what leads to them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from holdfast.protocol.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Selection:
     """Which names to take of a directory: all, or those on the way to a path."""
 

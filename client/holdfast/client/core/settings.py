@@ -7,10 +7,10 @@ A file has settings of all commands at its top, of one command in a table of its
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 
 Words = tuple[str, ...]
 Value = object
@@ -24,7 +24,7 @@ class SettingsError(HoldfastError):
     """The file of settings cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """One value in the file: of which command (none: of all) and profile, its line."""
 
@@ -35,7 +35,7 @@ class Setting:
     line: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """The settings that hold for one run; `path` is the file they are from."""
 

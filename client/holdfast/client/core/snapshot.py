@@ -1,7 +1,6 @@
 """A snapshot: what was backed up, when, from where, and the tree that holds it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NewType
 
 from holdfast.client.core.blobs import BLOB_LIST_CODEC, BlobId, BlobList, blob_id
@@ -16,6 +15,7 @@ from holdfast.protocol.encoding import (
     text,
     variable,
 )
+from holdfast.protocol.frozen import frozen
 
 SnapshotId = NewType("SnapshotId", bytes)
 """32 bytes: the keyed hash of the snapshot without its tags."""
@@ -27,7 +27,7 @@ _PATH_BYTES_MAX: Final = 4096
 _OFFSET_BIAS_SECONDS: Final = 86400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SnapshotStats:
     """What a backup saw and what it added; sizes are bytes.
 
@@ -45,7 +45,7 @@ class SnapshotStats:
     problems: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """One backup. `time_ns` is its start, since 1970; `utc_offset_seconds` is local.
 
@@ -102,7 +102,7 @@ SNAPSHOT: Final = Format(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamedSnapshot:
     """A snapshot and its id, which stays when its tags change."""
 

@@ -1,17 +1,17 @@
 """Choosing snapshots: by host, tags and paths, by name, the newest of each group."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from holdfast.client.core.errors import SnapshotUnknownError
 from holdfast.client.core.snapshot import NamedSnapshot
+from holdfast.protocol.frozen import frozen
 
 LATEST: Final = "latest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SnapshotFilter:
     """What a snapshot must be: of one of the hosts, with tags, and of all the paths.
 
@@ -47,7 +47,7 @@ class GroupBy(Enum):
 BY_HOST_AND_PATHS: Final = (GroupBy.HOST, GroupBy.PATHS)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupKey:
     """What the snapshots of one group have in common; None of what is not asked."""
 

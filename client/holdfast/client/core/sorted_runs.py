@@ -6,12 +6,12 @@ look-up. Listing backups looks nothing up.
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from holdfast.client.core.frames import ROW_BYTES
+from holdfast.protocol.frozen import frozen
 
 PREFIX_BYTES: Final = 8
 _PACK_SHIFT: Final = 32
@@ -19,7 +19,7 @@ _ROW_MASK: Final = (1 << _PACK_SHIFT) - 1
 _ROW: Final = np.dtype([("prefix", ">u8"), ("rest", f"V{ROW_BYTES - PREFIX_BYTES}")])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """Sorted prefixes, and for each (pack number, row) in one number."""
 

@@ -5,10 +5,10 @@ safety. Everything else is sound.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import DealId, VaultId
 
@@ -42,7 +42,7 @@ class Kind(IntEnum):
         return Verdict.BROKEN if broken else Verdict.WEAK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that is wrong, in words, and the deal that it is about."""
 
@@ -51,7 +51,7 @@ class Finding:
     deal: DealId | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HolderCheck:
     """One holder of a deal; `endpoint` is where it was last heard of, or "".
 
@@ -69,7 +69,7 @@ class HolderCheck:
     endpoint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealCheck:
     """One deal: what its head says, who holds it; bytes are each holder's.
 
@@ -108,7 +108,7 @@ class DealCheck:
         return min(known) if known and len(known) == len(epochs) else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """What counts as late; all in epochs. `ending` is how soon an end is soon."""
 

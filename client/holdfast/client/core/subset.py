@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 from typing import Final
 
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId
 
 _PARTS_MAX: Final = 1_000_000
@@ -19,14 +19,14 @@ class SubsetError(HoldfastError):
     """A subset that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Share:
     """A random share of all bytes, 0 < fraction <= 1."""
 
     fraction: Fraction
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """The same chunks each time: all `parts` together, numbered from 1, are all."""
 
@@ -34,7 +34,7 @@ class Part:
     parts: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Size:
     """Random chunks of about so many bytes of ciphertext."""
 

@@ -6,11 +6,11 @@
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 
 MARK: Final = "# Written by `holdfast schedule install`"
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -34,7 +34,7 @@ class Period(Enum):
     MONTH = "monthly"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class When:
     """A time that comes again: every `hours`, or at hour:minute of some day.
 
@@ -117,7 +117,7 @@ def _is_day(text: str) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """A command that is run again and again; `words` begin with the program."""
 
@@ -126,7 +126,7 @@ class Job:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnitFile:
     """A file for systemd."""
 

@@ -8,7 +8,6 @@ name's hash says so, so that a change in a huge directory changes one page.
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -29,6 +28,7 @@ from holdfast.protocol.encoding import (
     variable,
 )
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import KIB, MIB
 
 NAME_BYTES_MAX: Final = 1024
@@ -54,7 +54,7 @@ class NodeKind(Enum):
     CHARACTER_DEVICE = 7
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Xattr:
     """An extended attribute."""
 
@@ -62,7 +62,7 @@ class Xattr:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """One entry of a directory.
 

@@ -1,11 +1,11 @@
 """What differs between two trees, found without reading what they share."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from holdfast.client.core.blobs import EMPTY_LIST, BlobId, BlobList
 from holdfast.client.core.tree import Node, NodeKind, read_directory
+from holdfast.protocol.frozen import frozen
 
 Load = Callable[[BlobId], bytes]
 
@@ -20,7 +20,7 @@ class ChangeKind(Enum):
     METADATA = "U"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A path that differs; one of the nodes is None where nothing is."""
 

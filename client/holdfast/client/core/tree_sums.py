@@ -1,14 +1,14 @@
 """How much a tree holds; a directory that trees share is read once."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.client.core.blobs import BlobId, BlobList
 from holdfast.client.core.tree import Node, NodeKind, read_directory
+from holdfast.protocol.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TreeSums:
     """What a tree holds; `bytes` are those of its files as a restore writes them.
 

@@ -3,15 +3,14 @@
 `now` is seconds of any clock that never goes back. `index` is a holder's.
 """
 
-from dataclasses import dataclass
-
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import ManifestChange, SignedHead
 from holdfast.protocol.receipt import FullReceipt, SignedReceipt
 from holdfast.protocol.units import ChunkId, Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Countersigned:
     """A head with one holder's receipt for it."""
 
@@ -19,7 +18,7 @@ class Countersigned:
     receipt: SignedReceipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposal:
     """What a holder is asked to countersign; `base` is where `change` starts from."""
 
@@ -32,7 +31,7 @@ class Proposal:
 # Events.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChunkAdded:
     """A chunk of `length` ciphertext bytes is ready to be sent to all holders."""
 
@@ -41,7 +40,7 @@ class ChunkAdded:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlushWanted:
     """Everything so far is to be acknowledged, under a head with this memo.
 
@@ -53,7 +52,7 @@ class FlushWanted:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HolderOpened:
     """A holder takes shards; `staged` it has already."""
 
@@ -62,7 +61,7 @@ class HolderOpened:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HolderLost:
     """The stream to a holder broke, or a call failed; it will be tried again."""
 
@@ -71,7 +70,7 @@ class HolderLost:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardStored:
     """A holder has its shard of a chunk."""
 
@@ -80,7 +79,7 @@ class ShardStored:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldBack:
     """We ourselves keep a holder's shards back, for the limit of our bandwidth."""
 
@@ -88,7 +87,7 @@ class HeldBack:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptCame:
     """A holder countersigned the head it was asked for."""
 
@@ -97,7 +96,7 @@ class ReceiptCame:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardsMissed:
     """A holder cannot countersign yet: it has no shard of these chunks."""
 
@@ -106,7 +105,7 @@ class ShardsMissed:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewerHeadShown:
     """A holder countersigned another head of this or a later sequence before."""
 
@@ -115,7 +114,7 @@ class NewerHeadShown:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProposalFailed:
     """A holder did not answer a proposal, or refused it for `reason`."""
 
@@ -124,7 +123,7 @@ class ProposalFailed:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FullReceiptKept:
     """A holder stored the full receipt of the head with this digest."""
 
@@ -133,7 +132,7 @@ class FullReceiptKept:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FullReceiptFailed:
     """A holder did not store a full receipt; it is tried again."""
 
@@ -142,7 +141,7 @@ class FullReceiptFailed:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CapacityGrown:
     """The deal was extended on the ledger."""
 
@@ -150,7 +149,7 @@ class CapacityGrown:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClockTicked:
     """About a second went by."""
 
@@ -178,7 +177,7 @@ Event = (
 # Effects.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendShard:
     """Send a holder its shard of a chunk."""
 
@@ -186,14 +185,14 @@ class SendShard:
     chunk: ChunkId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropShards:
     """Every holder has its shard of this chunk; only the ciphertext may be needed."""
 
     chunk: ChunkId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProposeHead:
     """Ask a holder to countersign a head."""
 
@@ -201,7 +200,7 @@ class ProposeHead:
     proposal: Proposal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeepFullReceipt:
     """Hand a holder a full receipt."""
 
@@ -209,7 +208,7 @@ class KeepFullReceipt:
     full: FullReceipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeadAcknowledged:
     """A head's full receipt is safe; its new chunks will not be asked for again."""
 
@@ -217,12 +216,12 @@ class HeadAcknowledged:
     chunks: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flushed:
     """Everything added before the last `FlushWanted` is acknowledged."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeftBehind:
     """A holder that kept everybody waiting, and the last that was heard of it."""
 
@@ -230,7 +229,7 @@ class LeftBehind:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealAbandoned:
     """The deal takes no more for now; `unacknowledged` chunks need another one."""
 
@@ -238,7 +237,7 @@ class DealAbandoned:
     unacknowledged: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Superseded:
     """Another writer was first: read the deal's state again and start from there."""
 

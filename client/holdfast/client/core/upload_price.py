@@ -1,14 +1,13 @@
 """What more bytes cost: in a deal that runs, or in one that would have to be opened."""
 
-from dataclasses import dataclass
-
 from holdfast.client.core.deal_choice import first_capacity, grown_capacity
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.pricing import earned, escrow_needed
 from holdfast.protocol.units import DealId, Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UploadPrice:
     """Grains for bytes at each holder: an epoch's, and the escrow to lock first.
 

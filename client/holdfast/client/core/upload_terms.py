@@ -1,11 +1,12 @@
 """What an upload to one deal is given: limits, the deal's key, and where it stands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from holdfast.client.core.upload_events import Countersigned
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import SigningPair
 from holdfast.protocol.manifest import NO_HEAD, Head, Manifest, SignedHead
 from holdfast.protocol.units import MEMO_BYTES, MIB, Digest, NetworkId, VaultId
@@ -13,7 +14,7 @@ from holdfast.protocol.units import MEMO_BYTES, MIB, Digest, NetworkId, VaultId
 NO_MEMO: Final = bytes(MEMO_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UploadLimits:
     """How much goes under one head, flies to one holder, and how long we wait.
 
@@ -29,7 +30,7 @@ class UploadLimits:
     retry_seconds: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UploadTerms:
     """Who uploads to which deal: the deal's key, and its holders' identity keys."""
 
@@ -40,7 +41,7 @@ class UploadTerms:
     limits: UploadLimits = field(default_factory=UploadLimits)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Footing:
     """Where a deal stands: its newest acknowledged head, and what to build on.
 

@@ -7,7 +7,6 @@ is true; it stops only when a step cannot be done at all.
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +27,7 @@ from holdfast.ledger.directory import LedgerDirectory
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.verify import verify
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import VaultId
 
 VAULTS: Final = 12
@@ -50,7 +50,7 @@ class NoRoomError(HoldfastError):
         self.free = free
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """Where the demo happens."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from holdfast.ledger.core.case_files import judge_file
 from holdfast.ledger.network_file import NetworkFile, SeedVault
 from holdfast.protocol.cases import CASE_FILE
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import TOTAL_PROOF, VAULT_LEAF
 from holdfast.protocol.units import VaultId
 from holdfast.wire import rpc
@@ -23,7 +23,7 @@ from holdfast.wire.v1 import network_pb2_grpc
 _ASK_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """What a case file says by itself."""
 

@@ -34,6 +34,7 @@ from holdfast.ledger.errors import LedgerError
 from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import Ledger, Listing
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import MIB, DealId, VaultId
 
 VAULTS: Final = 14
@@ -43,7 +44,7 @@ _LOOK_SECONDS: Final = 0.5
 _PASSPHRASE: Final = "only for this drill"  # noqa: S105 # it protects nothing of value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """Where the drill happens."""
 
@@ -75,7 +76,7 @@ class Stage:
         return self.directory / "cases"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Victims:
     """Who is hit: two are killed, one loses half, one has bits turned."""
 

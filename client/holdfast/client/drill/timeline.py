@@ -14,10 +14,11 @@ from holdfast.client.local_network import LocalNetwork
 from holdfast.ledger.port import Ledger, Listing, RegisteredVault
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import DealId, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moment:
     """How everything stood at one look; `status` is what the vaults say themselves."""
 
@@ -51,7 +52,7 @@ class Moment:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Happening:
     """One line of the timeline."""
 

@@ -1,6 +1,5 @@
 """Case files: the rows of the ledger that a case is read with, and the verdict."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -18,6 +17,7 @@ from holdfast.protocol.cases import (
     Fault,
     RegistryRow,
 )
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import vault_id
 from holdfast.protocol.placement import majority
 from holdfast.protocol.settlement import Certificate, Ejection
@@ -36,7 +36,7 @@ class Finding(Enum):
     NOT_JUDGED = "accused, not judged"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What follows from a case file alone; `slashed` and `period` if it was upheld.
 

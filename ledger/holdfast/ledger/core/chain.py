@@ -5,7 +5,6 @@ so whoever knows the newest hash knows the whole journal.
 """
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, assert_never
 
@@ -13,13 +12,14 @@ from holdfast.ledger.core.encodings import SIGNED_OPERATION
 from holdfast.ledger.core.operations import SignedOperation
 from holdfast.ledger.core.values import Head
 from holdfast.protocol.encoding import BYTES20, BYTES32, U64, Format, sequence
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
 from holdfast.protocol.units import AccountId, Digest, Grains
 
 ALLOCATIONS_MAX: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allocation:
     """What an account has from the beginning."""
 
@@ -27,7 +27,7 @@ class Allocation:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Genesis:
     """The first entry: the network's parameters and who has what."""
 
@@ -35,7 +35,7 @@ class Genesis:
     allocations: tuple[Allocation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tick:
     """An epoch begins; its beacon comes from this entry's hash.
 
@@ -57,7 +57,7 @@ class EntryKind(Enum):
     OPERATION = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One line of the journal; `seconds` is the operator's clock, never going back."""
 

@@ -3,12 +3,11 @@
 Balances and rows are the ledger's state; these are only the reasons they changed.
 """
 
-from dataclasses import dataclass
-
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId, DealId, Digest, Grains, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Minted:
     """New grains came to an account, at genesis or from the faucet."""
 
@@ -16,7 +15,7 @@ class Minted:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EpochBegan:
     """An epoch began, with its beacon."""
 
@@ -24,7 +23,7 @@ class EpochBegan:
     beacon: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transferred:
     """Grains moved between accounts."""
 
@@ -33,7 +32,7 @@ class Transferred:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Staked:
     """A vault was registered, or its stake grew."""
 
@@ -41,14 +40,14 @@ class Staked:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unbonded:
     """A vault left the registry."""
 
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Withdrawn:
     """A stake went back to its account."""
 
@@ -56,7 +55,7 @@ class Withdrawn:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealOpened:
     """A deal began, with this much in escrow."""
 
@@ -64,7 +63,7 @@ class DealOpened:
     escrow: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealFunded:
     """A deal's escrow grew."""
 
@@ -72,7 +71,7 @@ class DealFunded:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealExtended:
     """A deal got a later end or a larger capacity."""
 
@@ -80,7 +79,7 @@ class DealExtended:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealClosed:
     """A deal's owner ended it early."""
 
@@ -88,7 +87,7 @@ class DealClosed:
     last_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealRefunded:
     """What a deal did not spend went back to its owner."""
 
@@ -96,7 +95,7 @@ class DealRefunded:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HolderReplaced:
     """`vault` took the place of `lost` in a deal."""
 
@@ -106,7 +105,7 @@ class HolderReplaced:
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeriodSettled:
     """A period was settled; the amounts are what was added by it."""
 
@@ -115,7 +114,7 @@ class PeriodSettled:
     spent: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultEjected:
     """A vault was thrown out and lost this much of its stake."""
 
@@ -123,7 +122,7 @@ class VaultEjected:
     slashed: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claimed:
     """A vault's earnings were paid out."""
 

@@ -5,7 +5,6 @@ followed it equally far give equal answers.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.ledger.core.account_certificates import is_signed_by
@@ -13,6 +12,7 @@ from holdfast.ledger.core.membership import registry_at
 from holdfast.ledger.core.values import Beacon, Listing, RegisteredVault
 from holdfast.protocol import placement
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.units import AccountId, DealId, Digest, NetworkId, VaultId
@@ -23,7 +23,7 @@ WISHES_MAX: Final = 4096
 _NOWHERE: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerNews:
     """Rows that changed on the ledger up to `sequence`, when it was in `epoch`."""
 

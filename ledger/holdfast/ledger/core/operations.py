@@ -5,14 +5,13 @@ around it (`SignedOperation`). Encodings are canonical, so an operation's hash i
 its name and a repeated operation is recognised.
 """
 
-from dataclasses import dataclass
-
 from holdfast.protocol.deal import SignedQuote
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import Certificate, Replacement, TotalProof
 from holdfast.protocol.units import AccountId, DealId, Grains, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transfer:
     """Move grains from the signer to `to`."""
 
@@ -20,12 +19,12 @@ class Transfer:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Faucet:
     """Give the signer the network's faucet amount, once; development networks only."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Register:
     """Stake the signer's grains on a vault and list it in the registry.
 
@@ -42,21 +41,21 @@ class Register:
     consent: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unbond:
     """Take the signer's vault out of the registry; its stake stays locked."""
 
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Withdraw:
     """Return the stake of an unbonded vault once its time is over."""
 
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Open:
     """Open a deal of the signer with the n vaults that signed `quotes`, in order."""
 
@@ -68,7 +67,7 @@ class Open:
     quotes: tuple[SignedQuote, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fund:
     """Add the signer's grains to a deal's escrow; its owner gets what is left."""
 
@@ -76,7 +75,7 @@ class Fund:
     amount: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extend:
     """Give a deal a later end or a larger capacity, with its holders' new quotes."""
 
@@ -86,28 +85,28 @@ class Extend:
     quotes: tuple[SignedQuote, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Close:
     """End the signer's deal with the current period."""
 
     deal: DealId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settle:
     """Make a certified statement the ledger's settlement; anybody may bring it."""
 
     certificate: Certificate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """Pay a vault's unclaimed earnings to its payout account; anybody may bring it."""
 
     proof: TotalProof
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refund:
     """Return what an ended deal did not spend to its owner; anybody may bring it.
 
@@ -120,7 +119,7 @@ class Refund:
     proof: tuple[TotalProof, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replace:
     """Put a vault in a lost holder's place; anybody may bring it.
 
@@ -148,7 +147,7 @@ Operation = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedOperation:
     """An operation, the account it is from, its place among the account's operations.
 

@@ -1,16 +1,15 @@
 """Quotes: what a vault signed before a deal names it as a holder."""
 
-from dataclasses import dataclass
-
 from holdfast.ledger.core.deal_errors import QuoteFault, QuoteRefusedError
 from holdfast.ledger.core.state import Draft
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.deal import QUOTE, Holder, Quote, SignedQuote
 from holdfast.protocol.errors import SignatureInvalidError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import SUPPLY_MAX, AccountId, DealId, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """What every quote of a deal must say alike; `capacity` is bytes."""
 

@@ -4,7 +4,7 @@ A vault enters once. Whoever has unbonded, withdrawn or been ejected comes back 
 as another vault, so a row's epochs say for good which registries it belongs to.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from holdfast.ledger.core.errors import NotOwnerError
 from holdfast.ledger.core.events import Staked, Unbonded, Withdrawn
@@ -24,12 +24,13 @@ from holdfast.ledger.core.values import Listing, RegisteredVault
 from holdfast.protocol import bls
 from holdfast.protocol.encoding import BYTES20, BYTES32, U64, Format, fixed
 from holdfast.protocol.errors import SignatureInvalidError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import NodeKeys, vault_id
 from holdfast.protocol.signing import Signed, SignedFormat
 from holdfast.protocol.units import AccountId, Grains, NetworkId, VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Consent:
     """What a vault's identity key signs so that an account may register it."""
 

@@ -5,17 +5,17 @@ the same ledger and the same takeovers.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from holdfast.ledger.core import slots
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.ledger.core.values import Listing
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.pricing import stake_needed
 from holdfast.protocol.settlement import Replacement, Totals
 from holdfast.protocol.units import Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rebuilt:
     """A replacement listed for the first time, and the bytes its vault made again."""
 

@@ -5,7 +5,7 @@ every adapter runs or mirrors and everybody can repeat from the journal. It retu
 the rows to write, or raises the LedgerError that refuses the entry.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from holdfast.ledger.core.account_key import authenticate
@@ -46,11 +46,12 @@ from holdfast.ledger.core.replacements import replace_holder
 from holdfast.ledger.core.settlement import settle
 from holdfast.ledger.core.state import Draft, State
 from holdfast.ledger.core.values import Applied, Beacon, Changes
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import beacon
 from holdfast.protocol.units import AccountId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What an entry does: the rows it writes and the facts behind them."""
 

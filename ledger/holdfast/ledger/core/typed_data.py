@@ -7,7 +7,6 @@ salt, the NetworkId, so a signature is good for one network only.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final
@@ -29,6 +28,7 @@ from holdfast.ledger.core.operations import (
     Unbond,
     Withdraw,
 )
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import AccountId, Digest
 
@@ -36,7 +36,7 @@ DOMAIN_NAME: Final = "Holdfast"
 DOMAIN_VERSION: Final = "1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """One field: its type and name as a wallet shows them, and where the value is."""
 

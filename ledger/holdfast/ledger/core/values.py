@@ -4,17 +4,17 @@
 follows the ledger asks for the rows changed since.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import Certificate
 from holdfast.protocol.units import AccountId, Digest, Grains, VaultId
 
 BEFORE_GENESIS = -1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Beacon:
     """One epoch's randomness, final; the void epochs have none."""
 
@@ -31,7 +31,7 @@ class Listing(Enum):
     EJECTED = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegisteredVault:
     """A registry row; it is in Registry(e) when joined ≤ e-2 and not left ≤ e-2.
 
@@ -57,7 +57,7 @@ class RegisteredVault:
     released_epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """An account's free balance and the nonce its next operation carries.
 
@@ -70,7 +70,7 @@ class Account:
     fed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Applied:
     """An operation that took effect; repeated submissions return the same."""
 
@@ -78,7 +78,7 @@ class Applied:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealRow:
     """A deal with the order of its opening and its last change."""
 
@@ -87,7 +87,7 @@ class DealRow:
     changed: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BeaconRow:
     """A beacon and the sequence of the tick that made it."""
 
@@ -95,7 +95,7 @@ class BeaconRow:
     changed: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """The settlement of one period, and when the ledger took it."""
 
@@ -108,7 +108,7 @@ class Settled:
         return self.certificate.statement.period
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Books:
     """Where every grain is that is neither a balance nor a stake, and the counters.
 
@@ -131,7 +131,7 @@ class Books:
         return self.spent + self.slashed - self.claimed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """The newest journal entry, and the epoch that the last tick began."""
 
@@ -144,7 +144,7 @@ class Head:
 START = Head(BEFORE_GENESIS, 0, BEFORE_GENESIS, Digest(bytes(32)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changes:
     """The rows that one entry writes."""
 

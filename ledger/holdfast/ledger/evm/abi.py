@@ -1,7 +1,6 @@
 """Calls and events as bytes: what the contracts' ABIs say, and nothing else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -11,11 +10,12 @@ from eth_abi.exceptions import DecodingError as AbiError
 from holdfast.contracts import load
 from holdfast.ledger.core.address import address_from, keccak
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 
 SELECTOR_BYTES: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Said:
     """An event of a contract with its arguments; addresses are 20 bytes."""
 
@@ -27,7 +27,7 @@ class Said:
         return self.arguments[name]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Event:
     name: str
     topics: tuple[tuple[str, str], ...]

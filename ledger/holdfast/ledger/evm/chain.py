@@ -1,12 +1,11 @@
 """What a chain says, as values: blocks, logs, receipts, fees."""
 
-from dataclasses import dataclass
-
 from holdfast.ledger.core.address import address_text
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """A block's place in the chain; `seconds` is its own time."""
 
@@ -17,7 +16,7 @@ class Block:
     base_fee: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Log:
     """What a contract said in a transaction, and where in the chain that stands."""
 
@@ -30,7 +29,7 @@ class Log:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Receipt:
     """That a transaction is in a block; `gas` is what it used, `price` wei for each."""
 
@@ -44,7 +43,7 @@ class Receipt:
     created: AccountId | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fees:
     """What a transaction offers for each unit of gas, in wei (EIP-1559)."""
 
@@ -52,7 +51,7 @@ class Fees:
     tip: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChainAddresses:
     """Where one network's contracts are, and the block of the first of them.
 

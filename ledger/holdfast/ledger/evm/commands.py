@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from holdfast.ledger.chain_errors import (
@@ -20,6 +20,7 @@ from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.sender import FINAL_SECONDS
 from holdfast.ledger.main import network_params
 from holdfast.ledger.network_file import ChainPlace, NetworkFile
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 
 WEI_PER_ETHER = 10**18
@@ -30,7 +31,7 @@ REORGANISED_BLOCKS = 256
 only slower."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewNetwork:
     """What a network on a chain is to be; epochs have the usual length or this.
 

@@ -8,7 +8,7 @@ from which on followers must read.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import rlp
@@ -31,6 +31,7 @@ from holdfast.ledger.evm.sender import (
     Sender,
 )
 from holdfast.ledger.evm.wishes import Wish
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
 from holdfast.protocol.units import SUPPLY_MAX, AccountId, Grains
 
@@ -38,7 +39,7 @@ FAUCET_SHARE: Final = 2
 """A development network's faucet gets one part in this many of the supply."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deployed:
     """Where the contracts are, and what it cost, in gas and wei."""
 

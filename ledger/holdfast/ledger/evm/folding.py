@@ -5,7 +5,7 @@ chain too. A transaction's logs make one entry; its sequence is its place in the
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from holdfast.contracts.points import compressed_signature
@@ -30,6 +30,7 @@ from holdfast.protocol.account_certificate import (
 )
 from holdfast.protocol.deal import PAST_MAX, Deal, Holder, PastHolder
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import STATEMENT, Certificate, Statement
 from holdfast.protocol.units import AccountId, DealId, Digest, VaultId
 
@@ -40,7 +41,7 @@ POINT_BYTES: Final = 256
 _NOBODY: Final = bytes(20)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """A log and the time of its block, in Unix seconds."""
 

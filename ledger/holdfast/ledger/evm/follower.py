@@ -7,7 +7,6 @@ newest block that both have, and the rest is read again.
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.ledger.core.memory import MemoryState
@@ -19,6 +18,7 @@ from holdfast.ledger.evm.log_store import LogStore, Mark
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.evm.node_errors import NodeRefusedError
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 
 STRETCH_BLOCKS: Final = 2000
@@ -27,7 +27,7 @@ FINALIZED: Final = "finalized"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finality:
     """When a block counts: when the chain says so, or under this many others."""
 

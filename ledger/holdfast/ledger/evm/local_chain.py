@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from holdfast.ledger.evm.ledger import EvmLedger
 from holdfast.ledger.evm.node import Node
 from holdfast.ledger.network_file import NAME, NetworkFile, write_whole
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 
 PROGRAM_VARIABLE: Final = "HOLDFAST_ANVIL"
 INSTALLED: Final = "build/anvil/node_modules/@foundry-rs"
@@ -46,7 +47,7 @@ if os.getppid() == int(sys.argv[1]):
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChainSettings:
     """What chain.json says; `secret` is the deploying account's, in hexadecimal.
 

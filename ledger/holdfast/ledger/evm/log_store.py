@@ -7,13 +7,13 @@ how far back a chain that changed its mind is still the same.
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from holdfast.ledger.errors import LedgerFileError
 from holdfast.ledger.evm.chain import Log
 from holdfast.ledger.evm.folding import Told
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId
 
 MARKS_MAX: Final = 512
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB);
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """A block up to which everything was followed."""
 

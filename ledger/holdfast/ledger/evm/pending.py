@@ -4,12 +4,13 @@ A nonce is used by one transaction only. While ours waits it is sent again with 
 fees, so several of ours may compete for the nonce; whichever gets in is the one.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
 from holdfast.ledger.evm.chain import Fees
 from holdfast.ledger.evm.transaction import SignedTransaction
+from holdfast.protocol.frozen import frozen
 
 BUMPS_MAX: Final = 8
 # Nodes want at least a tenth more for a replacement.
@@ -26,7 +27,7 @@ class Step(Enum):
     LOST = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pending:
     """Our attempts for one nonce, the newest last, and when it was sent."""
 
@@ -52,7 +53,7 @@ class Pending:
         return replace(self, sent_seconds=seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What the chain shows of it; `used` is the account's nonce in final blocks.
 

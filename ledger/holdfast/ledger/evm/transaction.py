@@ -1,6 +1,5 @@
 """Transactions as bytes: typed, signed with an account's key, ready to send."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import rlp
@@ -10,6 +9,7 @@ from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.address import keccak
 from holdfast.ledger.evm.chain import Fees
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import AccountId, Digest
 
 KIND: Final = b"\x02"
@@ -17,7 +17,7 @@ _V_FIRST: Final = 27
 _FIELDS: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transaction:
     """A call, paid for by whoever signs it (EIP-1559); `value` is wei."""
 
@@ -30,7 +30,7 @@ class Transaction:
     value: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedTransaction:
     """A transaction's bytes, and the hash that is its name."""
 

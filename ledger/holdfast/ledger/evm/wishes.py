@@ -1,7 +1,6 @@
 """What each operation calls on the chain: the only place that knows both."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from holdfast.contracts.points import key_point, signature_point
@@ -27,6 +26,7 @@ from holdfast.ledger.evm.abi import call_data
 from holdfast.ledger.evm.chain import ChainAddresses
 from holdfast.protocol.account_certificate import AccountCertificate
 from holdfast.protocol.deal import SignedQuote
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import vault_id
 from holdfast.protocol.settlement import STATEMENT, TotalProof
 from holdfast.protocol.units import AccountId
@@ -34,7 +34,7 @@ from holdfast.protocol.units import AccountId
 ALLOWANCE: Final = (1 << 256) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """A call of a contract, or, without `to`, the deployment of one.
 
