@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from holdfast.ledger.core import slots
-from holdfast.ledger.core.followed import LedgerState
+from holdfast.ledger.core import questions, slots
 from holdfast.protocol import (
     answer,
+    challenge,
     checkpoint,
     encoding,
     faults,
@@ -49,7 +49,6 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     yield placement, "stand_ins", _of_members(placement.stand_ins)
     yield placement, "monitored", _monitored()
     yield slots, "rank", rank_once()
-    yield LedgerState, "registry", _registry()
     yield rechecking, "is_drawn", lru_cache(1 << 15)(rechecking.is_drawn)
     yield proof_store, "name_of", by_identity(proof_store.name_of)
     yield checkpoint.Checkpoint, "digest", by_identity(checkpoint.Checkpoint.digest)
@@ -63,6 +62,9 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
         lru_cache(1 << 15)(signing.SignedFormat.decode),
     )
     yield from everywhere(answer, "answer_id", by_identity)
+    yield from everywhere(questions, "question_of", _question)
+    yield from everywhere(challenge, "challenge", _challenge)
+    yield challenge.Challenge, "offsets", by_identity(challenge.Challenge.offsets)
     yield manifest.Head, "digest", by_identity(manifest.Head.digest)
     yield leaf_reading, "_prove", _prove()
     yield answer, "_check_leaf", _check_leaf()
@@ -118,19 +120,6 @@ def _monitored() -> Callable[..., tuple[Any, ...]]:
         return watchers(tuple(registry), tuple(others), *drawn).get(vault, ())
 
     return monitored
-
-
-def _registry() -> Callable[..., tuple[Any, ...]]:
-    """List the registry of an epoch once for everybody who followed equally far."""
-    registry = LedgerState.registry
-    memory = Memory()
-
-    def remembering(ledger: Any, epoch: int) -> tuple[Any, ...]:
-        key = (id(ledger.params), ledger.sequence, epoch)
-        found: tuple[Any, ...] = memory.get(key, ledger.params, registry, ledger, epoch)
-        return found
-
-    return remembering
 
 
 def rank_once() -> Callable[..., int | None]:
@@ -200,6 +189,30 @@ def _check_leaf() -> Callable[..., None]:
         first, end = memory.get(key, leaf, bytes_of, leaf, entry, offset)
         if not first <= offset < end:
             check(leaf, entry, offset)
+
+    return remembering
+
+
+def _question(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask once for everybody who shares the ledger's tables."""
+    memory = Memory()
+
+    def remembering(ledger: Any, asked: Any) -> Any:
+        shared = ledger._deals
+        key = (id(shared), id(asked))
+        return memory.get(key, (shared, asked), ask, ledger, asked)
+
+    return remembering
+
+
+def _challenge(draw: Callable[..., Any]) -> Callable[..., Any]:
+    memory = Memory()
+
+    def remembering(
+        network: Any, epoch: int, beacon: Any, value: Any, leaves: int
+    ) -> Any:
+        key = (epoch, beacon, id(value), leaves)
+        return memory.get(key, value, draw, network, epoch, beacon, value, leaves)
 
     return remembering
 

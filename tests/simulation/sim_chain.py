@@ -35,7 +35,6 @@ class SimChain:
         )
         self.book = memory_book(genesis, self.params.genesis_seconds - 1)
         self.book.listen(self._check)
-        self._news: dict[int, LedgerNews] = {}
 
     @property
     def epoch(self) -> int:
@@ -59,20 +58,17 @@ class SimChain:
         return None
 
     def news(self, after: int) -> LedgerNews:
-        """Return what changed since a sequence; everybody gets the same rows."""
-        if after not in self._news:
-            state = self.book.state
-            rows = (row for row in state.deals() if row.changed > after)
-            self._news[after] = LedgerNews(
-                state.head.sequence,
-                state.head.epoch,
-                tuple(row.beacon for row in state.beacons_changed(after)),
-                tuple(state.vaults_changed(after)),
-                tuple(row.deal for row in rows),
-                state.settled.certificate if state.settled else None,
-            )
-        return self._news[after]
+        """Return what changed since a sequence."""
+        state = self.book.state
+        rows = (row for row in state.deals() if row.changed > after)
+        return LedgerNews(
+            state.head.sequence,
+            state.head.epoch,
+            tuple(row.beacon for row in state.beacons_changed(after)),
+            tuple(state.vaults_changed(after)),
+            tuple(row.deal for row in rows),
+            state.settled.certificate if state.settled else None,
+        )
 
     def _check(self, entry: Entry, outcome: Outcome) -> None:
-        self._news.clear()
         self.broken += broken_invariants(self.book.state)

@@ -27,6 +27,7 @@ from holdfast.vault.core.fault_messages import AuditOf
 from simulation.clock import Chronicle, Clock
 from simulation.consistency import Consistency
 from simulation.exchange import Exchange
+from simulation.following import Following
 from simulation.sim_chain import SimChain
 from simulation.sim_holder import at_once
 from simulation.sim_vault import SimVault
@@ -71,6 +72,7 @@ class Universe:
         everybody = [self._made(number, seed) for number in range(vaults)]
         self.owner_seeds = [self.dice.randbytes(32) for _ in range(owners)]
         self.chain = SimChain(params, self._accounts(everybody), lambda: self.clock.now)
+        self.following = Following(self.chain)
 
     def _made(self, number: int, seed: int) -> SimVault:
         secret = seed.to_bytes(8, "big") + number.to_bytes(24, "big")
@@ -161,15 +163,10 @@ class Universe:
         self.clock.after(delay, follow)
 
     def follow(self, vault: SimVault) -> None:
-        state = vault.me.ledger
         if not vault.alive or self.chain.down or self.weather.split(vault.number, -1):
             return
-        news = self.chain.news(state.sequence)
-        if news.sequence == state.sequence:
-            return
-        state.absorb(news)
-        state.followed(row.vault for row in news.vaults)
-        vault.deliver(ev.LedgerAdvanced(self.now))
+        if self.following.bring(vault.me.ledger):
+            vault.deliver(ev.LedgerAdvanced(self.now))
 
     def start_again(self, vault: SimVault) -> None:
         """Start a vault from what it saved and what its disk kept."""
@@ -301,7 +298,7 @@ class Universe:
             return
         rows = (self.chain.book.state.deal(deal) for deal in sorted(effect.deals))
         found = tuple(row.deal for row in rows if row)
-        vault.me.ledger.absorb(LedgerNews(0, -1, deals=found))
+        self.following.tell(vault.me.ledger, LedgerNews(0, -1, deals=found))
         self.later(vault, lambda: ev.DealsFound(self.now, effect.deals, found))
 
     def _submit(self, vault: SimVault, effect: fx.Submit) -> None:

@@ -292,4 +292,4 @@ def test_a_certificate_is_believed_once_if_it_holds_and_is_not_old(
     old = third.parties.at(EPOCH + 80)
     with pytest.raises(RefusedError, match="too old"):
         third.book.told(request, old)
-    assert third.book.vaults() == ()
+    assert third.book.newest() == ()

@@ -22,7 +22,8 @@ EARLY_RANKS: Final = 2
 SUSPICION_EPOCHS: Final = 2
 """How many epochs back a miss certificate counts as a suspicion."""
 
-_SERVING: Final = frozenset({Listing.ACTIVE, Listing.UNBONDING})
+_SERVING: Final = (Listing.ACTIVE, Listing.UNBONDING)
+_LEFT: Final = (Listing.EJECTED, Listing.UNBONDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def _open_slot(ledger: LedgerState, deal: Deal, index: int) -> OpenSlot | None:
     row = ledger.row(lost)
     if row is None or row.left_epoch is None:
         return None
-    if row.listing not in {Listing.EJECTED, Listing.UNBONDING}:
+    if row.listing not in _LEFT:
         return None
     leaving = row.listing is Listing.UNBONDING
     return OpenSlot(deal, index, lost, row.left_epoch, leaving)

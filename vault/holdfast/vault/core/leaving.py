@@ -23,9 +23,9 @@ class Leaving:
         """Withdraw when the ledger would let us."""
         ledger = self._me.ledger
         row = ledger.row(self._me.id)
-        epoch = min(self._me.epoch_at(now), ledger.epoch)
         if row is None or row.listing is not Listing.UNBONDING or row.stake == 0:
             return []
+        epoch = min(self._me.epoch_at(now), ledger.epoch)
         told = self._tell(epoch)
         if epoch <= self._tried_epoch or epoch < self.free_epoch():
             return told

@@ -37,9 +37,13 @@ class MissBook:
             self._add(kept.certificate)
             self._learn(kept.checkpoint)
 
-    def vaults(self) -> tuple[VaultId, ...]:
-        """Return the vaults of which a missed epoch is known."""
-        return tuple(self._known)
+    def missing(self, first_epoch: int, end_epoch: int) -> list[VaultId]:
+        """Return the vaults of which a missed epoch of [first, end) is known."""
+        epochs = range(first_epoch, end_epoch)
+        known = self._known.items()
+        return [
+            vault for vault, missed in known if any(map(missed.__contains__, epochs))
+        ]
 
     def of(self, vault: VaultId) -> tuple[MissCertificate, ...]:
         """Return what is known of a vault, ascending by epoch."""

@@ -65,17 +65,18 @@ class Misses:
         epoch, effects = self._me.epoch_at(now), list[Effect]()
         if epoch > self._epoch:
             effects += self._close(epoch, now)
+        if self._overdue is not None:
+            return effects + self._sign(epoch, now)
         deadline = self._watching.deadline_known(epoch)
         if not deadline or not self._saw_all(epoch, deadline):
             return effects
         begin = miss_start(self._me.params, deadline)
         if now < begin:
             return [*effects, WakeAt(begin)]
-        if self._overdue is None:
-            self._overdue = self._find_overdue(epoch)
-            for vault in self._overdue:
-                group = self._me.ledger.group(vault, epoch)
-                effects += self._liveness.probe(vault, group)
+        self._overdue = self._find_overdue(epoch)
+        for vault in self._overdue:
+            group = self._me.ledger.group(vault, epoch)
+            effects += self._liveness.probe(vault, group)
         return effects + self._sign(epoch, now)
 
     def asked(self, event: Asked, request: TellMiss) -> list[Effect]:

@@ -5,6 +5,7 @@ committee says.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from holdfast.ledger.core.court import CaseError, held_epochs, judge_case
 from holdfast.ledger.core.followed import LedgerState
@@ -21,6 +22,8 @@ from holdfast.vault.core.miss_book import MissBook
 from holdfast.vault.core.most_held import fullest
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.watching import Watching
+
+_LISTED: Final = (Listing.ACTIVE, Listing.UNBONDING)
 
 
 class Prosecuting:
@@ -87,8 +90,10 @@ class Prosecuting:
         return effects
 
     def _accusations(self, epoch: int) -> list[Case]:
-        found = []
-        for vault in self._book.vaults():
+        params, found = self._me.params, []
+        first = params.first_epoch(params.period_of(epoch))
+        # A case must name an epoch of the period before.
+        for vault in self._book.missing(first - params.period_epochs, first):
             if vault in self._opened or not self._is_open_to(vault):
                 continue
             if self._me.id not in self._me.ledger.group(vault, epoch):
@@ -106,7 +111,7 @@ class Prosecuting:
     def _is_open_to(self, vault: VaultId) -> bool:
         """Return whether a vault may be accused by us in this period."""
         row = self._me.ledger.row(vault)
-        listed = row and row.listing in {Listing.ACTIVE, Listing.UNBONDING}
+        listed = row and row.listing in _LISTED
         return bool(listed) and vault not in self._opened and vault != self._me.id
 
     def _open(

@@ -31,7 +31,7 @@ ATTEMPTS_MAX: Final = 256
 LAST_LOOKS: Final = 2
 """In how many epochs a new holder still asks whether it has the newest head."""
 
-_GONE: Final = frozenset({Listing.EJECTED, Listing.UNBONDING})
+_GONE: Final = (Listing.EJECTED, Listing.UNBONDING)
 
 
 @dataclass
