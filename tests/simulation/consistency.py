@@ -42,25 +42,31 @@ class Consistency:
                 pass
 
     def replied(self, vault: SimVault, request: m.Request, reply: m.Reply) -> None:
-        match request, reply:
-            case m.OfferCheckpoint(checkpoint), m.Acknowledged():
-                value = checkpoint.value
-                self._say(
-                    vault, "acknowledged", value.vault, value.epoch, value.digest()
-                )
-                for entry in request.changed.items:
-                    key = (vault.id, value.vault, entry.deal)
-                    if entry.sequence < self._heads.get(key, 0):
-                        self._tell(vault, "an older head acknowledged", value.epoch)
-                    self._heads[key] = entry.sequence
-            case m.SubmitAnswer(answer), m.Voted():
-                value_ = answer.value
-                about = value_.checkpoint.vault
-                self._say(vault, "vote", about, value_.epoch, answer_id(answer))
-                if ("miss", vault.id, about) in self._said[value_.epoch]:
-                    self._tell(vault, "a vote beside a miss", value_.epoch)
+        match reply:
+            case m.Voted():
+                assert isinstance(request, m.SubmitAnswer)
+                self._voted(vault, request)
+            case m.Acknowledged():
+                assert isinstance(request, m.OfferCheckpoint)
+                self._acknowledged(vault, request)
             case _:
                 pass
+
+    def _voted(self, vault: SimVault, request: m.SubmitAnswer) -> None:
+        value = request.answer.value
+        about = value.checkpoint.vault
+        self._say(vault, "vote", about, value.epoch, answer_id(request.answer))
+        if ("miss", vault.id, about) in self._said[value.epoch]:
+            self._tell(vault, "a vote beside a miss", value.epoch)
+
+    def _acknowledged(self, vault: SimVault, request: m.OfferCheckpoint) -> None:
+        value = request.checkpoint.value
+        self._say(vault, "acknowledged", value.vault, value.epoch, value.digest())
+        for entry in request.changed.items:
+            key = (vault.id, value.vault, entry.deal)
+            if entry.sequence < self._heads.get(key, 0):
+                self._tell(vault, "an older head acknowledged", value.epoch)
+            self._heads[key] = entry.sequence
 
     def forget_before(self, epoch: int) -> None:
         for old in [one for one in self._said if one < epoch]:

@@ -14,11 +14,13 @@ from holdfast.protocol import (
     answer,
     challenge,
     checkpoint,
+    earnings,
     encoding,
     faults,
     manifest,
     merkle,
     placement,
+    settlement,
     signing,
     sums,
 )
@@ -62,6 +64,9 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
         lru_cache(1 << 15)(signing.SignedFormat.decode),
     )
     yield from everywhere(answer, "answer_id", by_identity)
+    yield from everywhere(earnings, "summed", _summed)
+    for name in ("leaves", "tree"):
+        yield settlement.Totals, name, _of_totals(getattr(settlement.Totals, name))
     yield from everywhere(questions, "question_of", _question)
     yield from everywhere(challenge, "challenge", _challenge)
     yield challenge.Challenge, "offsets", by_identity(challenge.Challenge.offsets)
@@ -191,6 +196,33 @@ def _check_leaf() -> Callable[..., None]:
             check(leaf, entry, offset)
 
     return remembering
+
+
+def _summed(sums: Callable[..., Any]) -> Callable[..., Any]:
+    """Sum once what all members of a committee count."""
+    memory = Memory()
+
+    def remembering(base: Any, proved: Any, deal_of: Any, params: Any) -> Any:
+        counted, shared = tuple(proved), deal_of.__self__._deals
+        named = (tuple((one.epoch, one.vault, id(one.entries)) for one in counted),)
+        key = (_content(base), named, id(shared))
+        return memory.get(key, (counted, shared), sums, base, counted, deal_of, params)
+
+    return remembering
+
+
+def _of_totals(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember a method of totals by what they are: each member has its own."""
+    memory = Memory()
+
+    def remembering(totals: Any) -> Any:
+        return memory.get(_content(totals), None, method, totals)
+
+    return remembering
+
+
+def _content(totals: Any) -> tuple[Any, ...]:
+    return (*totals.earned.items(), *totals.spent.items(), totals.replaced)
 
 
 def _question(ask: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,16 +19,12 @@ from holdfast.vault.core.saved import CertificateCollected, Restored
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A certificate with the entries of its checkpoint, known since a second."""
+    """A certificate by its name, with its entries, known since a second."""
 
+    name: Counted
     certificate: StorageCertificate
     entries: Entries
     since_seconds: float
-
-    @property
-    def name(self) -> Counted:
-        """What the certificate is named by."""
-        return name_of(self.certificate)
 
     @property
     def proved(self) -> Proved:
@@ -94,7 +90,7 @@ class ProofStore:
         """Forget what is settled."""
         self._proofs = {k: v for k, v in self._proofs.items() if k.epoch >= epoch}
         order = self._order.items()
-        self._order = {n: p for n, p in order if p.certificate.epoch >= epoch}
+        self._order = {n: p for n, p in order if p.name.epoch >= epoch}
         used = {p.certificate.checkpoint.value.root for p in self._proofs.values()}
         self._entries = {k: v for k, v in self._entries.items() if k in used}
 
@@ -126,8 +122,9 @@ class ProofStore:
     ) -> None:
         root = certificate.checkpoint.value.root
         shared = self._entries.setdefault(root, entries)
-        proof = Proof(certificate, shared, now)
-        if self._proofs.setdefault(proof.name, proof) is proof:
+        name = name_of(certificate)
+        proof = Proof(name, certificate, shared, now)
+        if self._proofs.setdefault(name, proof) is proof:
             self.changes += 1
             self._order[self.changes] = proof
 
