@@ -74,10 +74,16 @@ class LocalPlan:
 
     @property
     def ready_seconds(self) -> float:
-        """How long to wait until all of it serves."""
+        """How long to wait until all of it serves, and new vaults may be chosen."""
         if self.rpc:
-            return _READY_SECONDS_ELSEWHERE
-        return _READY_SECONDS if self.ledger == SQLITE else _READY_SECONDS_ON_CHAIN
+            return _READY_SECONDS_ELSEWHERE + self._joining_seconds
+        local = _READY_SECONDS if self.ledger == SQLITE else _READY_SECONDS_ON_CHAIN
+        return local + self._joining_seconds
+
+    @property
+    def _joining_seconds(self) -> float:
+        """Vaults are listed from the second epoch on after that in which they join."""
+        return 3.0 * self.epoch_seconds
 
 
 def require_kind(
