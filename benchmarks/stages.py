@@ -30,7 +30,7 @@ import grpc  # noqa: E402
 from holdfast.client.chunking import Cutter  # noqa: E402
 from holdfast.client.core.blobs import BlobKind, blob_id  # noqa: E402
 from holdfast.client.core.frames import Framer, compress  # noqa: E402
-from holdfast.client.core.pack import Packer, PackView  # noqa: E402
+from holdfast.client.core.pack import Pack, Packer, PackView  # noqa: E402
 from holdfast.client.core.seal import (  # noqa: E402
     Sealed,
     preferred_cipher,
@@ -129,8 +129,12 @@ def client_stages(meter: Meter, source: Path, k: int, n: int) -> list[EncodedChu
     packs = [p for raw in raws for p in packer.add(compress(raw))] + packer.flush()
     meter.each(side, "pack", size, lambda pack: pack.plaintext(), packs)
     plain = [pack.plaintext() for pack in packs]
-    salts = [salt_of(KEY, one) for one in plain]
-    meter.each(side, "salt", size, lambda one: salt_of(KEY, one), plain)
+
+    def salted(pack: Pack) -> bytes:
+        return salt_of(KEY, pack.determining())
+
+    salts = list(map(salted, packs))
+    meter.each(side, "salt", size, salted, packs)
     cipher = preferred_cipher()
 
     def sealing(salt: bytes, one: bytes) -> Sealed:

@@ -117,7 +117,7 @@ def made() -> dict[str, bytes]:
         "memo_key": KEYS.memo,
         "cache": KEYS.cache,
         "salt_key": KEYS.salt,
-        "salt": salt_of(KEYS.salt, PLAINTEXT),
+        "salt": salt_of(KEYS.salt, [PLAINTEXT]),
         "blob_id": blob_id(KEYS.dedup, PLAINTEXT),
         "sealed_xchacha": bytes(
             seal(KEYS.seal, SALT, PLAINTEXT, Cipher.XCHACHA20_POLY1305)

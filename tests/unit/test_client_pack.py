@@ -18,7 +18,7 @@ from holdfast.client.core.blobs import (
 from holdfast.client.core.errors import BlobMissingError
 from holdfast.client.core.frames import ROWS_MAX, Framer, compress
 from holdfast.client.core.pack import Packer, PackView, pack_blobs, read_table
-from holdfast.client.core.seal import PLAINTEXT_BYTES_MAX
+from holdfast.client.core.seal import PLAINTEXT_BYTES_MAX, salt_of
 from holdfast.protocol.errors import DecodingError
 
 KEY = bytes(32)
@@ -47,6 +47,38 @@ def test_what_is_packed_is_found_by_row_and_by_id(
             assert len(view.blob(row)) == length
             found.append(bytes(view.blob(row)))
     assert sorted(found) == sorted(blobs)
+
+
+INCOMPRESSIBLE = [os.urandom(200_000) for _ in range(3)]
+CONTENTS = st.lists(
+    st.one_of(st.sampled_from(INCOMPRESSIBLE), st.binary(max_size=9)), max_size=3
+)
+
+
+@given(
+    one=CONTENTS,
+    other=CONTENTS,
+    kinds=st.tuples(st.sampled_from(BlobKind), st.sampled_from(BlobKind)),
+)
+def test_packs_have_the_same_salt_only_if_their_plaintexts_are_the_same(
+    one: list[bytes], other: list[bytes], kinds: tuple[BlobKind, BlobKind]
+) -> None:
+    packs = [
+        pack
+        for kind, blobs in zip(kinds, (one, other), strict=True)
+        for pack in pack_blobs(kind, named(blobs))
+    ]
+    salts = {salt_of(KEY, pack.determining()) for pack in packs}
+    assert len(salts) == len({pack.plaintext() for pack in packs})
+
+
+def test_stored_data_is_not_hashed_again_for_its_salt_but_all_else_is() -> None:
+    text, noise = b"text " * 100_000, INCOMPRESSIBLE[0]
+    (data,) = pack_blobs(BlobKind.DATA, named([text, noise]))
+    packed = next(part for part in data.parts if part != noise)
+    assert data.determining() == (packed, *data.determining()[-2:])
+    (state,) = pack_blobs(BlobKind.STATE, named([text, noise]))
+    assert b"".join(state.determining()) == state.plaintext()
 
 
 def test_a_pack_fits_a_chunk_and_is_nearly_full() -> None:

@@ -96,7 +96,7 @@ def test_a_memo_of_another_owner_is_refused() -> None:
 
 
 def test_the_same_pack_of_the_same_owner_makes_the_same_chunk_again() -> None:
-    salt = salt_of(b"\x01" * 32, b"a pack")
-    assert salt == salt_of(b"\x01" * 32, b"a pack")
-    assert salt != salt_of(b"\x02" * 32, b"a pack")
-    assert salt != salt_of(b"\x01" * 32, b"another")
+    salt = salt_of(b"\x01" * 32, [b"a pack"])
+    assert salt == salt_of(b"\x01" * 32, [b"a ", b"pack"])
+    assert salt != salt_of(b"\x02" * 32, [b"a pack"])
+    assert salt != salt_of(b"\x01" * 32, [b"another"])

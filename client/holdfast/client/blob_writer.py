@@ -170,7 +170,7 @@ class _Sender:
 
     def send(self, pack: Pack) -> PackRecord:
         plaintext = pack.plaintext_in(self._plaintext)
-        salt = salt_of(self._keys.salt, plaintext)
+        salt = salt_of(self._keys.salt, pack.determining())
         take = self._buffers.take
         sealed = seal(self._keys.seal, salt, plaintext, self._cipher, take)
         chunk = self._writer.add(sealed)

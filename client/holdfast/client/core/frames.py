@@ -27,7 +27,8 @@ _SAMPLES: Final = 4
 _SAMPLE_BYTES: Final = 16 * KIB
 _WORTH_IT: Final = 0.98
 _LEVEL: Final = 1
-_STORED, _ZSTANDARD = 0, 1
+STORED: Final = 0
+_ZSTANDARD: Final = 1
 
 
 @frozen
@@ -97,7 +98,7 @@ def compress(frame: RawFrame) -> Frame:
     if len(packed) < len(raw):
         header = FRAME_HEADER.pack(_ZSTANDARD, len(packed), len(raw), count)
         return Frame(header, packed, frame.rows)
-    header = FRAME_HEADER.pack(_STORED, len(raw), len(raw), count)
+    header = FRAME_HEADER.pack(STORED, len(raw), len(raw), count)
     return Frame(header, raw, frame.rows)
 
 

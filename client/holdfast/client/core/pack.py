@@ -15,6 +15,7 @@ from holdfast.client.core.frames import (
     ROW,
     ROW_BYTES,
     ROWS_MAX,
+    STORED,
     Frame,
     Framer,
     compress,
@@ -52,6 +53,10 @@ class PackTable:
         if len(self.frames) % FRAME_HEADER.size or len(self.rows) % ROW_BYTES:
             raise ValueError("a table ends within a frame or a row")
 
+    def encodings(self) -> Iterator[int]:
+        """Yield how each frame is encoded."""
+        return (encoding for encoding, *_ in FRAME_HEADER.iter_unpack(self.frames))
+
     def blobs(self) -> Iterator[tuple[BlobId, int]]:
         """Yield each blob's id and its length in bytes, in the pack's order."""
         for blob, length in ROW.iter_unpack(self.rows):
@@ -76,6 +81,18 @@ class Pack:
     table: PackTable
     parts: tuple[bytes, ...]
 
+    def determining(self) -> tuple[bytes, ...]:
+        """Return pieces of the plaintext that no other plaintext has.
+
+        A frame of data that is stored as it is can be left out: its blobs' ids, which
+        are keyed hashes of it, stand in the table. This spares hashing it once more.
+        """
+        if self.table.holds is not BlobKind.DATA:
+            return self._pieces()
+        parts = zip(self.table.encodings(), self.parts, strict=True)
+        packed = (part for encoding, part in parts if encoding != STORED)
+        return (*packed, *self._end())
+
     def plaintext(self) -> bytes:
         """Return the bytes to seal, at most PLAINTEXT_BYTES_MAX."""
         return b"".join(self._pieces())
@@ -89,8 +106,11 @@ class Pack:
         return buffer[:end]
 
     def _pieces(self) -> tuple[bytes, ...]:
+        return (*self.parts, *self._end())
+
+    def _end(self) -> tuple[bytes, bytes]:
         table = _TABLE.encode(self.table)
-        return (*self.parts, table, len(table).to_bytes(_LENGTH_BYTES, "big"))
+        return table, len(table).to_bytes(_LENGTH_BYTES, "big")
 
 
 class Packer:

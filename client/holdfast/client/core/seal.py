@@ -2,11 +2,11 @@
 
 A sealed chunk is a clear header, "HF" kind version cipher salt, and the AEAD's
 output; the header is authenticated. The key is HKDF(seal key, salt). The salt is a
-keyed hash of the plaintext, so the key encrypts this one message, the nonce can be
-zero, and an interrupted upload makes the same chunks again.
+keyed hash of what determines the plaintext, so the key encrypts this one message, the
+nonce can be zero, and an interrupted upload makes the same chunks again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final
 
@@ -59,9 +59,16 @@ def new_memory(size: int) -> memoryview:
     return np.empty(size, np.uint8).data
 
 
-def salt_of(salt_key: bytes, plaintext: bytes | memoryview) -> bytes:
-    """Return the salt of a chunk: the same for the same content, 32 bytes."""
-    return blake3(plaintext, key=salt_key).digest()
+def salt_of(salt_key: bytes, pieces: Iterable[bytes | memoryview]) -> bytes:
+    """Return the salt of a chunk: the same for the same content, 32 bytes.
+
+    The pieces, put together, must differ for any two plaintexts that differ: they are
+    the plaintext, or what is left of it without that which the rest determines.
+    """
+    hasher = blake3(key=salt_key)
+    for piece in pieces:
+        hasher.update(piece)
+    return hasher.digest()
 
 
 def seal(
@@ -71,7 +78,7 @@ def seal(
     cipher: Cipher,
     new_buffer: NewBuffer = new_memory,
 ) -> Sealed:
-    """Return the sealed chunk; `salt` is `salt_of` the plaintext."""
+    """Return the sealed chunk; `salt` is `salt_of` what determines the plaintext."""
     assert len(salt) == SALT_BYTES
     assert len(plaintext) <= PLAINTEXT_BYTES_MAX
     header = _PREFIX + bytes([cipher.value]) + salt
