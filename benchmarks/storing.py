@@ -182,9 +182,10 @@ class Storing:
 
     def _rebuild(self, system: Holdfast | Tahoe) -> None:
         with self._made(self._random, system.share) as source:
+            size = source.data_bytes
             system.store(source.path)
         for _ in range(min(self._runs, REBUILD_RUNS_MAX, system.runs_max)):
-            rate = system.rebuild()
+            rate = system.rebuild(size)
             self._samples.add("rebuild", system.name, "rebuild_MBps", "MB/s", rate)
         system.drop()
 

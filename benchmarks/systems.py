@@ -14,6 +14,7 @@ from owner import Owner, Spent
 from holdfast.client.local_layout import LEDGER
 from holdfast.client.local_network import LocalNetwork
 
+DATA_SHARDS: Final = 4
 REBUILD_SECONDS_MAX: Final = 300.0
 RUNS_UNBOUNDED: Final = 1 << 30
 
@@ -39,13 +40,6 @@ class System(Protocol):
 
     def close(self) -> None:
         """End it and delete what it stored."""
-
-
-class Rebuilding(Protocol):
-    """A system that gives a holder back what it lost."""
-
-    def rebuild(self) -> float:
-        """Delete what one holder has; return the MB/s at which that comes back."""
 
 
 class Holdfast:
@@ -90,19 +84,19 @@ class Holdfast:
         """Start the vaults that do not run."""
         asyncio.run(self.network.up())
 
-    def rebuild(self) -> float:
+    def rebuild(self, stored_bytes: int) -> float:
         """Delete what one vault holds; return the MB/s at which that comes back.
 
-        Counted is from the first shard that is back to the last; before, the vault
-        declares its loss in a checkpoint, which takes an epoch or two.
+        Counted is from the first shard that is back to its share of what is stored
+        now; before, the vault declares its loss in a checkpoint, which takes an epoch
+        or two. What was stored and dropped earlier does not come back.
         """
         vault = self.network.plan().vaults[-1]
         shards = self.network.layout.numbered(vault.number) / "shards"
         self.network.stop_vault(str(vault.number))
-        held = _held_bytes(shards)
         shutil.rmtree(shards)
         asyncio.run(self.network.start_vault(str(vault.number)))
-        return _watch_growth(shards, held)
+        return _watch_growth(shards, stored_bytes // DATA_SHARDS)
 
     def close(self) -> None:
         if self.network.layout.exists():

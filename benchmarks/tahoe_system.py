@@ -63,7 +63,7 @@ class Tahoe:
             shutil.rmtree(shares)
         self._caps = []
 
-    def rebuild(self) -> float:
+    def rebuild(self, _stored_bytes: int) -> float:
         """Delete the shares of one server; return the MB/s at which they come back."""
         lost = self._top / f"{SERVER}-0/storage/shares"
         size = sum(p.stat().st_size for p in lost.rglob("*") if p.is_file())
@@ -167,7 +167,8 @@ class Tahoe:
         except OSError:
             return False
         said = [server["connection_status"].lower() for server in found["servers"]]
-        return sum(status.startswith("connected") for status in said) == SERVERS
+        connected = [status for status in said if status.startswith("connected")]
+        return len(connected) == SERVERS
 
 
 def _free_port() -> int:
