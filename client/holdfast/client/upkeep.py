@@ -13,7 +13,6 @@ from typing import Final
 
 from holdfast.client import wording
 from holdfast.client.bill_archive import BillArchive
-from holdfast.client.bill_collecting import collect, keep_evidence
 from holdfast.client.core.renewal import (
     Account,
     BalanceWarning,
@@ -64,13 +63,27 @@ async def upkeep(
         async with asyncio.timeout(_SECONDS):
             lines += await _warn(book, policy)
             archive = BillArchive(home / BILLS, book.directory.network)
-            if await collect(book, archive):
-                await keep_evidence(book, archive)
+            if await _is_settled_anew(book, archive):
+                await _archive(book, archive)
     if book.returned:
         back = wording.hold(book.returned)
         lines.insert(0, f"{back} came back from deals that ended")
         book.returned = 0
     return tuple(lines)
+
+
+async def _is_settled_anew(book: DealBook, archive: BillArchive) -> bool:
+    settlement = await book.directory.ledger.settlement()
+    kept = await asyncio.to_thread(archive.newest_period)
+    return settlement is not None and settlement.statement.period > kept
+
+
+async def _archive(book: DealBook, archive: BillArchive) -> None:
+    # Once a period; it knows how committees are drawn, which no other command needs.
+    from holdfast.client.bill_collecting import collect, keep_evidence  # noqa: PLC0415
+
+    if await collect(book, archive):
+        await keep_evidence(book, archive)
 
 
 async def _renew(book: DealBook, policy: Policy, account: Account) -> list[str]:
