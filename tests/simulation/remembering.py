@@ -128,7 +128,7 @@ def _monitored() -> Callable[..., tuple[Any, ...]]:
 
 
 def rank_once() -> Callable[..., int | None]:
-    """Rank all candidates of a deal once for everybody who followed equally far."""
+    """Rank all candidates of a deal once for everybody who has the same registry."""
     memory = Memory()
 
     def places(ledger: Any, deal: Any, epoch: int) -> dict[Any, int]:
@@ -138,8 +138,10 @@ def rank_once() -> Callable[..., int | None]:
         return {vault: place for place, vault in enumerate(able)}
 
     def remembering(ledger: Any, deal: Any, vault: Any, epoch: int) -> int | None:
-        key = (ledger.sequence, id(deal), epoch)
-        found = memory.get(key, deal, places, ledger, deal, epoch)
+        # Whoever changes its standing changes every registry made before.
+        members = ledger.registry(epoch)
+        key = (id(members), id(deal), epoch)
+        found = memory.get(key, (members, deal), places, ledger, deal, epoch)
         place: int | None = found.get(vault)
         return place
 

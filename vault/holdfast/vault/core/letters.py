@@ -6,6 +6,7 @@ trouble must not make load that makes more trouble.
 """
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -84,7 +85,8 @@ class Letters:
         self._me = me
         self._letters: dict[int, Letter] = {}
         self._boxes: dict[VaultId, Box] = {}
-        self._ready: dict[VaultId, None] = {}
+        # A plain dict looks through all it ever lost at its beginning for its first.
+        self._ready: OrderedDict[VaultId, None] = OrderedDict()
         self._later: list[tuple[float, VaultId]] = []
         self._flying = 0
         self._epoch = -1

@@ -36,7 +36,9 @@ class RumourPeers:
             text = b"holdfast rumour v1" + seed + bytes([draw])
             drawn = hashlib.sha256(text).digest()
             places.setdefault(int.from_bytes(drawn, "big") % others)
-        return [registry[_past(left_out, place)] for place in list(places)[:FAN]]
+            if len(places) == FAN:
+                break
+        return [registry[_past(left_out, place)] for place in places]
 
 
 def _past(left_out: list[int], place: int) -> int:

@@ -169,20 +169,23 @@ class Court:
             if now < begin:
                 effects.append(WakeAt(begin))
                 continue
-            group = ledger.group(sitting.vault, epoch)
-            if ledger.beacon(epoch) is None or not group:
+            if epoch not in sitting.hearings and not self._open(sitting, epoch):
                 continue
-            others = [v for v in group if v not in {self._me.id, sitting.vault}]
-            sources = [sitting.vault, *others[:2], sitting.vault, *others[2:]]
-            hearing = sitting.hearings.setdefault(epoch, Hearing(sources))
-            effects += self._ask(sitting, epoch, hearing)
+            if asked := sitting.hearings[epoch].next(AT_ONCE):
+                request = AskAudit(sitting.vault, epoch)
+                seconds = call_seconds(self._me.params) / 2
+                effects += [Call(peer, request, seconds) for peer in asked]
         return effects
 
-    def _ask(self, sitting: Sitting, epoch: int, hearing: Hearing) -> list[Effect]:
-        asked = hearing.next(AT_ONCE)
-        request = AskAudit(sitting.vault, epoch)
-        seconds = call_seconds(self._me.params) / 2
-        return [Call(peer, request, seconds) for peer in asked]
+    def _open(self, sitting: Sitting, epoch: int) -> bool:
+        """Begin to hear about an epoch, if it is known here who was asked in it."""
+        group = self._me.ledger.group(sitting.vault, epoch)
+        if self._me.ledger.beacon(epoch) is None or not group:
+            return False
+        others = [v for v in group if v not in {self._me.id, sitting.vault}]
+        sources = [sitting.vault, *others[:2], sitting.vault, *others[2:]]
+        sitting.hearings[epoch] = Hearing(sources)
+        return True
 
     def _acquit(self, sitting: Sitting, answer: Signed[Answer]) -> list[Effect]:
         sitting.acquitted = True
