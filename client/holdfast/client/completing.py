@@ -8,7 +8,6 @@ import contextlib
 import json
 import sqlite3
 import time
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -73,6 +72,8 @@ def profiles(
     context: click.Context, _parameter: click.Parameter, begun: str
 ) -> list[CompletionItem]:
     """Return the profiles in config.toml that begin so."""
+    import tomllib  # noqa: PLC0415 # commands that read no settings do without
+
     home = context.ensure_object(Invocation).home
     with contextlib.suppress(OSError, ValueError, RecursionError):
         found = tomllib.loads((home / "config.toml").read_text()).get(PROFILES)

@@ -1,7 +1,6 @@
 """The file `config.toml` in the home folder: read whole, with the line of each key."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -41,6 +40,8 @@ def load_settings(home: Path, profile: str | None = None) -> Settings:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > _BYTES_MAX:
         raise SettingsError(f"{path} has more than {_BYTES_MAX} bytes")
+    import tomllib  # noqa: PLC0415 # most homes have no such file
+
     try:
         text = data.decode()
         document = tomllib.loads(text)

@@ -1,6 +1,5 @@
 """The recovery phrase: the master key as 24 English words (BIP-39), and back."""
 
-import difflib
 from typing import Final
 
 from mnemonic import Mnemonic
@@ -44,7 +43,9 @@ def key_from_phrase(phrase: str) -> bytes:
 
 def _wrong_word(place: int, word: str) -> str:
     starts = [known for known in _BOOK.wordlist if known.startswith(word[:4])]
-    close = difflib.get_close_matches(word, _BOOK.wordlist, n=3, cutoff=0.6)
+    from difflib import get_close_matches  # noqa: PLC0415 # for typing errors alone
+
+    close = get_close_matches(word, _BOOK.wordlist, n=3, cutoff=0.6)
     meant = list(dict.fromkeys(close + starts))[:3]
     hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
     return f"word {place}, {word!r}, is not in the word list{hint}"

@@ -5,7 +5,6 @@ A file has settings of all commands at its top, of one command in a table of its
 (`[profile.desk.backup]`). Nothing here knows which commands and options exist.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -121,7 +120,9 @@ def _settings(
 
 def meant(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean …?" with what is nearest to a word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    from difflib import get_close_matches  # noqa: PLC0415 # for typing errors alone
+
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
