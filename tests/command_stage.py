@@ -77,6 +77,8 @@ class StagedInvocation(Invocation):
     def client(self) -> Iterator[Any]:
         yield MemoryClient(self.owner)
 
+    reader = client
+
     def epochs(self, duration: str | None) -> int | None:
         return None
 

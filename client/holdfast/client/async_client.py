@@ -15,25 +15,19 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Self, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from holdfast.client.archive import BackupJob
 from holdfast.client.async_file import AsyncFile
-from holdfast.client.backing_up import job_of, to_the_end
+from holdfast.client.backing_up import job_of
 from holdfast.client.backup import estimate
 from holdfast.client.backup_run import BackupRun, result_of
-from holdfast.client.bandwidth import NO_LIMITS, Bandwidth
 from holdfast.client.core.errors import HistoryConflictError
 from holdfast.client.core.objects import Metadatum
-from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.ports import ChunkWriter
 from holdfast.client.core.snapshot import NamedSnapshot
-from holdfast.client.core.tree import Node
 from holdfast.client.deal_book import DealBook
 from holdfast.client.deals_desk import DealsDesk, default_epochs
-from holdfast.client.gas_book import add_gas
-from holdfast.client.journal import Journal
-from holdfast.client.network_directory import NetworkDirectory, Seed
 from holdfast.client.network_errors import NetworkError
 from holdfast.client.object_store import (
     delete_object,
@@ -42,8 +36,8 @@ from holdfast.client.object_store import (
     put_object,
     stat_object,
 )
-from holdfast.client.profile import Profile
 from holdfast.client.pruning import forget
+from holdfast.client.reading_client import AsyncReader
 from holdfast.client.repository import Repository, Update
 from holdfast.client.restore import OnProgress as OnRestore
 from holdfast.client.restore import RestoreReport, no_progress, restore
@@ -58,95 +52,28 @@ from holdfast.client.session_values import (
     object_info,
 )
 from holdfast.client.sizing import bytes_expected
-from holdfast.client.snapshot_listing import nodes_below
-from holdfast.client.storage import Storage, Work, Written
+from holdfast.client.storage import Work, Written
 from holdfast.client.storage_pruning import prune_storage
 from holdfast.client.upload import Upload
 from holdfast.client.upload_options import UploadOptions
-from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.operations import Faucet, Transfer
 from holdfast.ledger.errors import LedgerError
-from holdfast.ledger.joining import join
-from holdfast.ledger.port import Ledger, LedgerAccount
-from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
+from holdfast.protocol.units import AccountId, DealId, Grains
 
 T = TypeVar("T")
 
-TRANSACTIONS: Final = "transactions.db"
-"""What was sent to a chain and may have got lost; only networks on chains have it."""
 _TRIES_MAX: Final = 3
 """How often a command starts over when another client pruned meanwhile."""
 
 
-class AsyncClient:
+class AsyncClient(AsyncReader):
     """An owner's client; `connect` makes one, `async with` closes it."""
 
     def __init__(self, book: DealBook, home: Path) -> None:
-        self._book = book
-        self._home = home
-        self._storage = Storage(book, home / "cache" / "state")
+        super().__init__(book, home)
         self._desk = DealsDesk(book)
-        self._turn = asyncio.Lock()
-
-    @classmethod
-    async def connect(
-        cls, profile: Profile, keys: OwnerKeys, limits: Bandwidth = NO_LIMITS
-    ) -> Self:
-        """Return a client of the profile's network.
-
-        Raises LedgerUnreachableError, WrongNetworkError or JournalError.
-        """
-        ledger = await join(profile.network, sent=profile.home / TRANSACTIONS)
-        try:
-            account = ledger.open_account(AccountKey.from_secret(keys.account_secret))
-            seeds = [Seed(s.endpoint, s.certificate) for s in profile.network.seeds]
-            return await cls.over(ledger, account, seeds, keys, profile.home, limits)
-        except BaseException:
-            await ledger.close()
-            raise
-
-    @classmethod
-    async def over(
-        cls,
-        ledger: Ledger,
-        account: LedgerAccount,
-        seeds: Sequence[Seed],
-        keys: OwnerKeys,
-        home: Path,
-        limits: Bandwidth = NO_LIMITS,
-    ) -> Self:
-        """Return a client on any ledger; it is closed with the client."""
-        journal = await asyncio.to_thread(Journal, home / "cache" / "network.db")
-        directory = NetworkDirectory(ledger, seeds, journal, bandwidth=limits)
-        await directory.start()
-        return cls(DealBook(directory, account, keys, journal), home)
-
-    async def __aenter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        """Close."""
-        await self.close()
-
-    async def close(self) -> None:
-        """Let go of all connections."""
-        await asyncio.to_thread(add_gas, self._home, self._book.account)
-        await self._storage.close()
-        await self._book.directory.close()
-        await self._book.directory.ledger.close()
-        await asyncio.to_thread(self._book.journal.close)
 
     # The account and its deals.
-
-    @property
-    def account(self) -> AccountId:
-        """The account that pays."""
-        return self._book.account.id
-
-    async def balance(self) -> Grains:
-        """Return the account's free balance in grains."""
-        return (await self._book.directory.ledger.account(self.account)).balance
 
     async def faucet(self) -> Grains:
         """Take what a development network gives to everybody once, and return it."""
@@ -225,11 +152,6 @@ class AsyncClient:
         await self._refund_quietly()
         return result_of(written)
 
-    async def read(self, work: Callable[[Repository], T]) -> T:
-        """Have `work` read the newest state of the repository, in a thread."""
-        repository = await self._repository()
-        return await to_the_end(partial(work, repository), repository.stop)
-
     async def change(
         self, work: Callable[[Repository, ChunkWriter], tuple[Update, T]]
     ) -> T:
@@ -242,26 +164,6 @@ class AsyncClient:
             return await asyncio.to_thread(work, repository, upload)
 
         return (await self._write(self._options(), made)).made
-
-    async def with_storage(self, work: Callable[[Storage], Awaitable[T]]) -> T:
-        """Have `work` ask the ledger and the holders itself, alone."""
-        async with self._turn:
-            return await work(self._storage)
-
-    async def chunks_by_deal(self) -> Mapping[DealId, Mapping[ChunkId, int]]:
-        """Return the chunks that each deal holds, with their bytes of ciphertext."""
-        async with self._turn:
-            return (await self._storage.look()).lengths_by_deal()
-
-    async def snapshots(self) -> tuple[NamedSnapshot, ...]:
-        """Return all snapshots, oldest first."""
-        return (await self._repository()).snapshots
-
-    async def ls(
-        self, snapshot: str, path: str = "/"
-    ) -> tuple[tuple[bytes, Node], ...]:
-        """Return (absolute path, node) of everything at and below `path`."""
-        return await self.read(partial(nodes_below, snapshot=snapshot, path=path))
 
     async def restore(
         self,
@@ -376,10 +278,6 @@ class AsyncClient:
     async def delete(self, name: str) -> None:
         """Remove an object, or raise ObjectUnknownError; a prune frees its bytes."""
         await self.change(lambda repository, _: (delete_object(repository, name), None))
-
-    async def _repository(self) -> Repository:
-        async with self._turn:
-            return await self._storage.repository(await self._storage.look())
 
     def _options(
         self, epochs: int | None = None, expected: Callable[[], int] = int

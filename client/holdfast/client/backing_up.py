@@ -10,7 +10,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO, Final, TypeVar
 
 from holdfast.client.archive import BackupJob, BackupProgress, absolute_paths
@@ -34,17 +34,6 @@ T = TypeVar("T")
 
 class StreamSpentError(HoldfastError):
     """A stream can be backed up once; the command must run again from its source."""
-
-
-async def to_the_end(call: Callable[[], T], stop: Callable[[], None]) -> T:
-    """Run a call in a thread; when cancelled, `stop` it and wait until it is over."""
-    running = asyncio.ensure_future(asyncio.to_thread(call))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop()
-        await asyncio.gather(running, return_exceptions=True)
-        raise
 
 
 async def adopt(

@@ -10,13 +10,14 @@ from types import TracebackType
 from typing import Self
 
 from holdfast.client.archive import BackupJob
-from holdfast.client.backing_up import StreamSpentError, Teller, adopt, to_the_end
+from holdfast.client.backing_up import StreamSpentError, Teller, adopt
 from holdfast.client.backup import Backup, back_up
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.download import Download
 from holdfast.client.pack_journal import PackJournal
 from holdfast.client.repository import Repository, Update
 from holdfast.client.session_values import BackupResult, OnProgress
+from holdfast.client.stoppable_call import to_the_end
 from holdfast.client.storage import Written
 from holdfast.client.upload import Upload
 

@@ -1,12 +1,12 @@
 """What one run of the command line knows: options of every command, and output."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -18,7 +18,10 @@ from holdfast.client.output import Output
 if TYPE_CHECKING:  # the SDK imports grpc, numpy and more; `--help` does without
     from holdfast.client.core.settings import Settings
     from holdfast.client.profile import Profile
+    from holdfast.client.reading_session import Reader
     from holdfast.client.session import Client
+
+AnyClient = TypeVar("AnyClient", bound="Reader")
 
 
 @dataclass
@@ -76,11 +79,39 @@ class Invocation:
         return Profile.load(self.home)
 
     @contextmanager
+    def reader(self) -> Iterator["Reader"]:
+        """Open the profile as `client` does, to read only; that is there sooner."""
+
+        def load() -> "tuple[type[Reader], Callable[..., Any]]":
+            from holdfast.client.reading_session import (  # noqa: PLC0415
+                AsyncReader,
+                Reader,
+            )
+
+            return Reader, AsyncReader.connect
+
+        with self._connected(load) as reader:
+            yield reader
+
+    @contextmanager
     def client(self) -> Iterator["Client"]:
         """Open the profile with its passphrase and connect; close at the end.
 
         When all went well, the owner's money is looked after and warned of.
         """
+
+        def load() -> "tuple[type[Client], Callable[..., Any]]":
+            from holdfast.client.session import AsyncClient, Client  # noqa: PLC0415
+
+            return Client, AsyncClient.connect
+
+        with self._connected(load) as client:
+            yield client
+
+    @contextmanager
+    def _connected(
+        self, load: "Callable[[], tuple[type[AnyClient], Callable[..., Any]]]"
+    ) -> "Iterator[AnyClient]":
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
         from holdfast.wire import process  # noqa: PLC0415
@@ -91,17 +122,16 @@ class Invocation:
             # The passphrase takes as long as the imports do, on purpose.
             unlocking = beside.submit(profile.unlock, passphrase)
             from holdfast.client.bandwidth import bandwidth  # noqa: PLC0415
-            from holdfast.client.session import AsyncClient, Client  # noqa: PLC0415
 
+            kind, connect = load()
             keys = unlocking.result()
         limits = bandwidth(self.limit_upload, self.limit_download)
-        connect = partial(AsyncClient.connect, limits=limits)
-        with Client(profile, keys, connect) as client:
+        with kind(profile, keys, partial(connect, limits=limits)) as client:
             process.settle()
             yield client
             self._look_after(client)
 
-    def _look_after(self, client: "Client") -> None:
+    def _look_after(self, client: "Reader") -> None:
         from holdfast.wire import process  # noqa: PLC0415
 
         with process.loading():

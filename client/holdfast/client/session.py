@@ -4,12 +4,10 @@ with Client(profile, profile.unlock(passphrase)) as client:
 client.put("notes", b"hello")
 """
 
-import asyncio
 import io
 import os
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Self, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
 
 from holdfast.client.archive import BackupJob
 from holdfast.client.async_client import AsyncClient
@@ -17,8 +15,8 @@ from holdfast.client.async_file import AsyncFile
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.ports import ChunkWriter
 from holdfast.client.core.snapshot import NamedSnapshot
-from holdfast.client.core.tree import Node
 from holdfast.client.profile import Profile
+from holdfast.client.reading_session import Reader
 from holdfast.client.repository import Repository, Update
 from holdfast.client.restore import OnProgress as OnRestore
 from holdfast.client.restore import RestoreReport
@@ -31,8 +29,7 @@ from holdfast.client.session_values import (
     Progress,
     PruneResult,
 )
-from holdfast.client.storage import Storage
-from holdfast.protocol.units import AccountId, ChunkId, DealId, Grains
+from holdfast.protocol.units import AccountId, DealId, Grains
 
 __all__ = [
     "AsyncClient",
@@ -50,78 +47,20 @@ T = TypeVar("T")
 Connect = Callable[[Profile, OwnerKeys], Coroutine[Any, Any, AsyncClient]]
 
 
-class Client:
+class Client(Reader):
     """An owner's client; every method blocks until it is done.
 
     Making one connects, and raises what `AsyncClient.connect` raises.
     """
 
+    _client: AsyncClient
+
     def __init__(
         self, profile: Profile, keys: OwnerKeys, connect: Connect = AsyncClient.connect
     ) -> None:
-        self._start()
-        try:
-            self._client = self._run(connect(profile, keys))
-        except BaseException:
-            self._stop()
-            raise
-
-    def _start(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="holdfast-client", daemon=True
-        )
-        self._thread.start()
-
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            # An interrupt from the keyboard must reach what is going on there.
-            future.cancel()
-            raise
-
-    def _stop(self) -> None:
-        async def finish() -> None:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._loop.shutdown_default_executor()
-
-        asyncio.run_coroutine_threadsafe(finish(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        """Close."""
-        self.close()
-
-    def close(self) -> None:
-        """Let go of all connections; the client cannot be used afterwards."""
-        if self._loop.is_closed():
-            return
-        try:
-            self._run(self._client.close())
-        finally:
-            self._stop()
+        super().__init__(profile, keys, connect)
 
     # The account and its deals.
-
-    @property
-    def account(self) -> AccountId:
-        """The account that pays."""
-        return self._client.account
-
-    def balance(self) -> Grains:
-        """Return the account's free balance in grains."""
-        return self._run(self._client.balance())
 
     def faucet(self) -> Grains:
         """Take what a development network gives to everybody once, and return it."""
@@ -187,29 +126,9 @@ class Client:
         """Do a backup's job (see AsyncClient)."""
         return self._run(self._client.back_up(job, epochs=epochs, progress=progress))
 
-    def read(self, work: Callable[[Repository], T]) -> T:
-        """Have `work` read the newest state of the repository, in a thread."""
-        return self._run(self._client.read(work))
-
     def change(self, work: Callable[[Repository, ChunkWriter], tuple[Update, T]]) -> T:
         """Commit the update that `work` makes of the newest state, in a thread."""
         return self._run(self._client.change(work))
-
-    def with_storage(self, work: Callable[[Storage], Awaitable[T]]) -> T:
-        """Have `work` ask the ledger and the holders itself, alone."""
-        return self._run(self._client.with_storage(work))
-
-    def chunks_by_deal(self) -> Mapping[DealId, Mapping[ChunkId, int]]:
-        """Return the chunks that each deal holds, with their bytes of ciphertext."""
-        return self._run(self._client.chunks_by_deal())
-
-    def snapshots(self) -> tuple[NamedSnapshot, ...]:
-        """Return all snapshots, oldest first."""
-        return self._run(self._client.snapshots())
-
-    def ls(self, snapshot: str, path: str = "/") -> Iterator[tuple[bytes, Node]]:
-        """Yield (absolute path, node) of everything at and below `path`."""
-        yield from self._run(self._client.ls(snapshot, path))
 
     def restore(
         self,

@@ -39,5 +39,5 @@ def command(
             shutil.copyfileobj(file, sys.stdout.buffer, _STEP_BYTES)
         sys.stdout.buffer.flush()
 
-    with invocation.client() as client:
+    with invocation.reader() as client:
         client.read(copy)

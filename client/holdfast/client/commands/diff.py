@@ -52,7 +52,7 @@ def command(
         new = repository.snapshot(after, among).snapshot
         return diff(repository, old, new, tell)
 
-    with invocation.client() as client:
+    with invocation.reader() as client:
         sums = client.read(compare)
     _sum_up(output, sums)
 

@@ -67,7 +67,7 @@ def command(
             snapshots += matches > before
         return matches, snapshots
 
-    with invocation.client() as client:
+    with invocation.reader() as client:
         matches, snapshots = client.read(show)
     if not matches:
         output.say("Nothing matches; quote a pattern, lest the shell replace it.")

@@ -56,5 +56,5 @@ def command(
                 count += 1
         return count
 
-    with invocation.client() as client:
+    with invocation.reader() as client:
         output.result({"count": client.read(show)})

@@ -27,7 +27,7 @@ def command(invocation: Invocation, *, place: Path) -> None:
         output.say(f"Mounted at {place}; Ctrl-C or `fusermount3 -u {place}` ends it.")
         output.event("mounted", place=place)
 
-    with invocation.client() as client:
+    with invocation.reader() as client:
         from holdfast.client.mount_fuse import serve  # noqa: PLC0415
         from holdfast.client.mount_view import MountView  # noqa: PLC0415
 

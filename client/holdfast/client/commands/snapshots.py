@@ -40,7 +40,7 @@ def command(
     latest: int | None,
 ) -> None:
     """List your backups, oldest first."""
-    with invocation.client() as client:
+    with invocation.reader() as client:
         every = client.snapshots()
     completing.keep_snapshots(invocation.home, every)
     chosen = find_snapshots(every, names, among)

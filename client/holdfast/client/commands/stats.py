@@ -26,7 +26,7 @@ def command(
     invocation: Invocation, *, names: tuple[str, ...], among: SnapshotFilter
 ) -> None:
     """Show how large SNAPSHOTs are, restored and stored; of all without a name."""
-    with invocation.client() as client:
+    with invocation.reader() as client:
         deals = client.chunks_by_deal()
 
         def add_up(repository: "Repository") -> "RepositoryStats":
