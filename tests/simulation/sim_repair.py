@@ -7,6 +7,7 @@ replaced. Whoever cannot be reached, or refuses, gives nothing.
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from holdfast.protocol import merkle
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.chunk import ChunkHeader, check_shard
 from holdfast.protocol.deal import Deal
@@ -20,6 +21,7 @@ from holdfast.protocol.units import ChunkId, DealId, VaultId
 from holdfast.vault.core.deal_holding import DealHolding
 from holdfast.vault.rebuilding import LostShard, Rebuilder
 from holdfast.vault.receipt_spreading import ATTEMPTS, ReceiptSpreading
+from holdfast.vault.sibling_stream import FetchedShard
 from holdfast.vault.taking_over import TakingOver
 from holdfast.wire import frames
 
@@ -56,7 +58,7 @@ class SimStream:
             leave = node.check_takeover(TAKEOVER_REQUEST.decode(shown.evidence), now)
             self.failed = not leave.shards
 
-    async def shard(self, chunk: ChunkId, header: ChunkHeader) -> ProvenShard | None:
+    async def shard(self, chunk: ChunkId, header: ChunkHeader) -> FetchedShard | None:
         if self.failed:
             return None
         held = self._source.holder.serve(self._deal, chunk, self.index)
@@ -73,7 +75,7 @@ class SimStream:
             self.failed = True
             return None
         self.moved += len(body)
-        return ProvenShard(held.proof, body)
+        return FetchedShard(ProvenShard(held.proof, body), merkle.data_root(body))
 
     def close(self) -> None:
         self.failed = True

@@ -15,7 +15,7 @@ from holdfast.protocol.chunk import ChunkHeader, ShardProof, chunk_id
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.erasure import codec
 from holdfast.protocol.errors import ProtocolError
-from holdfast.protocol.malformed import MalformedChunk, ProvenShard
+from holdfast.protocol.malformed import MalformedChunk
 from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
 from holdfast.vault.core.deal_holding import DealHolding
@@ -24,7 +24,7 @@ from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.manifests import span_at
 from holdfast.vault.ports import Peers
 from holdfast.vault.shard_files import ShardFiles
-from holdfast.vault.sibling_stream import SiblingStream
+from holdfast.vault.sibling_stream import FetchedShard, SiblingStream
 from holdfast.vault.voiding import Voiding
 from holdfast.vault.workers import to_the_end
 from holdfast.wire import frames
@@ -134,7 +134,8 @@ class Rebuilder:
             opening = openings.get(holder.vault)
             channel = self._peers.channel(holder.vault) if opening else None
             if opening and channel and holder.vault != self._driver.holder.vault:
-                streams.append(SiblingStream(channel, index, opening))
+                workers = self._driver.store.workers
+                streams.append(SiblingStream(channel, index, opening, workers))
         return streams
 
     async def _rebuild_all(
@@ -152,7 +153,9 @@ class Rebuilder:
                 if all(sibling.failed for sibling in siblings):
                     return
                 began = loop.time()
-                if await self._rebuild_one(holding, one, siblings):
+                # Who has least to give is asked first: all of them take a share.
+                by_load = sorted(siblings, key=lambda sibling: sibling.waiting)
+                if await self._rebuild_one(holding, one, by_load):
                     rebuilt.append(one.chunk)
                 fetched = one.header.shard_bytes * one.header.k * CHUNKS_AT_ONCE
                 due = began + fetched / self._bytes_per_second
@@ -169,19 +172,18 @@ class Rebuilder:
         files, syncing = self._driver.store.files, self._driver.store.workers.syncing
         for own in (one for one in siblings if one.index == holding.index):
             if shard := await own.shard(lost.chunk, lost.header):
-                given = [(lost.chunk, shard.proof, shard.body)]
+                given = [(lost.chunk, shard.proven.proof, shard.proven.body)]
                 kept = syncing(files.keep, holding.deal, given)
                 return await to_the_end(self._keep(holding, lost, kept))
         others = [one for one in siblings if one.index != holding.index]
         shards = await gather_shards(lost, others)
         if len(shards) < lost.header.k:
             return False
-        bodies = {index: shard.body for index, shard in shards.items()}
-        kept = syncing(keep_rebuilt, files, holding, lost, bodies)
+        kept = syncing(keep_rebuilt, files, holding, lost, shards)
         try:
             return await to_the_end(self._keep(holding, lost, kept))
         except MalformedUploadError:
-            ordered = tuple(shards[index] for index in sorted(shards))
+            ordered = tuple(shards[index].proven for index in sorted(shards))
             await self._void(MalformedChunk(holding.deal, lost.chunk, ordered))
             return False
 
@@ -205,9 +207,9 @@ class Rebuilder:
 
 async def gather_shards(
     lost: LostShard, siblings: Sequence[SiblingStream]
-) -> dict[int, ProvenShard]:
+) -> dict[int, FetchedShard]:
     """Return k verified shards of a chunk, or fewer when no more can be had."""
-    shards: dict[int, ProvenShard] = {}
+    shards: dict[int, FetchedShard] = {}
     left = [sibling for sibling in siblings if not sibling.failed]
     while left and len(shards) < lost.header.k:
         asked = left[: lost.header.k - len(shards)]
@@ -225,17 +227,24 @@ def keep_rebuilt(
     files: ShardFiles,
     holding: DealHolding,
     lost: LostShard,
-    shards: Mapping[int, bytes],
+    shards: Mapping[int, FetchedShard],
 ) -> None:
     """Rebuild this holder's shard and keep it durably; it blocks.
 
-    Raises MalformedUploadError, OSError.
+    The roots of all shards have to make the chunk, so that no lie in another holder's
+    shard passes; those of the fetched ones are known. Raises MalformedUploadError,
+    OSError.
     """
     header = lost.header
-    everyone = codec(header.k, header.n).rebuild(shards, range(header.n))
-    roots = [merkle.data_root(everyone[index]) for index in range(header.n)]
+    bodies = {index: shard.proven.body for index, shard in shards.items()}
+    absent = [index for index in range(header.n) if index not in shards]
+    made = codec(header.k, header.n).rebuild(bodies, absent)
+    roots = [
+        merkle.data_root(made[index]) if index in made else shards[index].root
+        for index in range(header.n)
+    ]
     tree = merkle.Tree(roots)
     if chunk_id(header, tree.root) != lost.chunk:
         raise MalformedUploadError("the shards do not make their chunk")
     proof = ShardProof(header, holding.index, tree.path(holding.index))
-    files.keep(holding.deal, [(lost.chunk, proof, everyone[holding.index])])
+    files.keep(holding.deal, [(lost.chunk, proof, made[holding.index])])
