@@ -17,7 +17,7 @@ from holdfast.vault.core.messages import (
     ProposeSettlement,
     SettlementReply,
 )
-from holdfast.vault.core.proof_store import Proof
+from holdfast.vault.core.proof_store import Proof, name_of
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import CertificateCollected
 
@@ -204,7 +204,7 @@ def test_our_certificates_go_to_every_other_member_until_taken(
 
 def test_a_proof_is_named_by_what_it_proves(committee: Committee) -> None:
     certificate, entries = committee.certificates[0]
-    proof = Proof(certificate, entries, 0.0)
+    proof = Proof(name_of(certificate), certificate, entries, 0.0)
     assert (proof.proved.epoch, proof.proved.vault) == (
         proof.name.epoch,
         proof.name.vault,

@@ -89,7 +89,7 @@ class Letters:
         self._ready: OrderedDict[VaultId, None] = OrderedDict()
         self._later: list[tuple[float, VaultId]] = []
         self._flying = 0
-        self._epoch = -1
+        self._epoch_ends = float("-inf")
 
     def send(self, content: Content, peers: Iterable[VaultId], until: float) -> None:
         """Send a content to these peers from the next step on."""
@@ -105,9 +105,8 @@ class Letters:
 
     def step(self, now: float) -> list[Effect]:
         """Send what is due; let go of what is too old or has arrived."""
-        epoch = self._me.epoch_at(now)
-        if epoch > self._epoch:
-            self._turn(epoch, now)
+        if now >= self._epoch_ends:
+            self._turn(now)
         while self._later and self._later[0][0] <= now:
             self._ready[heapq.heappop(self._later)[1]] = None
         effects: list[Effect] = []
@@ -192,9 +191,10 @@ class Letters:
     def _wait(self, times: int) -> float:
         return retry_seconds(self._me.params) * (1 << min(times, DOUBLINGS_MAX))
 
-    def _turn(self, epoch: int, now: float) -> None:
+    def _turn(self, now: float) -> None:
         """Begin an epoch: drop what is too old, and forget whoever has it all."""
-        self._epoch = epoch
+        params = self._me.params
+        self._epoch_ends = params.epoch_start(params.epoch_at(now) + 1)
         old = {key for key, letter in self._letters.items() if letter.until <= now}
         for box in self._boxes.values():
             box.calls = 0

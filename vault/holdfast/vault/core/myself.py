@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Final
+from functools import cached_property
 
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.keys import NodeKeys, SigningPair
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import NetworkId, VaultId
-
-SECONDS_KNOWN: Final = 16
 
 
 @dataclass(frozen=True)
@@ -42,5 +39,5 @@ class Myself:
 
     @cached_property
     def epoch_at(self) -> Callable[[float], int]:
-        """The epoch at a second: every machine asks it in every step."""
-        return lru_cache(SECONDS_KNOWN)(self.params.epoch_at)
+        """The epoch at a second: `NetworkParams.epoch_at`, which every step asks."""
+        return self.params.epoch_at

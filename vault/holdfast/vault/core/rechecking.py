@@ -49,6 +49,7 @@ class Rechecking:
         self._changes = -1
         self._found: dict[Counted, Found] = {}
         self._hearings: dict[tuple[VaultId, int], tuple[Counted, Hearing]] = {}
+        self._waiting: list[Proof] = []
 
     def step(self, now: float) -> list[Effect]:
         """Ask for the answers that are drawn among the certificates known."""
@@ -56,15 +57,19 @@ class Rechecking:
         period = params.period_of(self._me.epoch_at(now))
         if period > self._period:
             self._period, self._found, self._hearings = period, {}, {}
-            self._changes = -1
-        if not self._hearings and self._changes == self._proofs.changes:
+            self._changes, self._waiting = -1, []
+        seen_all = self._changes == self._proofs.changes
+        if seen_all and not self._hearings and not self._waiting:
             return []
         if self._me.id not in self._me.ledger.committee(period):
             return []
-        if self._changes != self._proofs.changes:
+        if not seen_all or (self._waiting and len(self._hearings) < OPEN_MAX):
             new = self._proofs.after(self._changes)
             self._changes = self._proofs.changes
-            for proof in new:
+            # What was settled meanwhile needs no check any more.
+            waited = [p for p in self._waiting if self._proofs.get(p.name) is p]
+            self._waiting = []
+            for proof in (*waited, *new):
                 self._take(proof)
         effects: list[Effect] = []
         for place, (name, hearing) in list(self._hearings.items()):
@@ -147,7 +152,7 @@ class Rechecking:
         elif len(self._hearings) < OPEN_MAX:
             self._hearings[place] = (name, Hearing([name.vault, *voters] * TRIES))
         else:
-            self._changes = -1  # look again when there is room
+            self._waiting.append(proof)
 
     def _settle(self, place: tuple[VaultId, int], name: Counted, found: Found) -> None:
         self._found[name] = found

@@ -12,7 +12,7 @@ from holdfast.ledger.core.questions import question_of
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import VaultId
-from holdfast.vault.core.case_book import CaseBook
+from holdfast.vault.core.case_book import CaseBook, Kept
 from holdfast.vault.core.effects import Call, Effect, JudgeAnswer, Log, WakeAt
 from holdfast.vault.core.events import AnswerJudged
 from holdfast.vault.core.fault_messages import AskAudit, AuditOf
@@ -66,27 +66,34 @@ class Court:
         self._cases = cases
         self._period = -1
         self._sittings: dict[VaultId, Sitting] = {}
+        self._seated: list[Kept] = []
 
     def step(self, now: float) -> list[Effect]:
         """Ask for the answers that are due, of every accused of this period."""
         period = self._me.params.period_of(self._me.epoch_at(now))
         if period > self._period:
-            self._period, self._sittings = period, {}
+            self._period, self._sittings, self._seated = period, {}, []
         cases = self._cases.of_period(period)
         if not cases and not self._sittings:
             return []
         if self._me.id not in self._me.ledger.committee(period):
             return []
+        if cases is not self._seated:
+            self._seated = cases
+            self._seat(cases, period)
         effects: list[Effect] = []
+        for sitting in self._sittings.values():
+            effects += self._sit(sitting, now)
+        return effects
+
+    def _seat(self, cases: list[Kept], period: int) -> None:
+        """Begin a sitting for each accused that has none."""
         for kept in cases:
             vault = kept.case.vault
             if kept.lying or vault == self._me.id:
                 continue
             if vault not in self._sittings and len(self._sittings) < SITTINGS_MAX:
                 self._sittings[vault] = Sitting(vault, period)
-        for sitting in self._sittings.values():
-            effects += self._sit(sitting, now)
-        return effects
 
     def convicts(self, vault: VaultId) -> bool:
         """Return whether it has heard an accused and saw no right answer."""
