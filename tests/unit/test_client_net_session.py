@@ -11,6 +11,7 @@ import pytest
 
 from backup_owner import listing
 from holdfast.client.async_client import AsyncClient
+from holdfast.client.core.blobs import BlobKind
 from holdfast.client.core.errors import ObjectUnknownError
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.download import TooFewHoldersError
@@ -46,6 +47,37 @@ def test_a_backup_is_restored_on_a_new_machine_with_n_minus_k_vaults_dead(
                 assert report.complete
         inside = tmp_path / "target" / source.relative_to("/")
         assert listing(inside) == listing(source)
+
+    asyncio.run(story())
+
+
+def test_a_file_of_which_data_is_gone_is_left_out_or_kept_with_zeros(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        source = tmp_path / "source"
+        source.mkdir()
+        data = os.urandom(20 * MIB)
+        (source / "large").write_bytes(data)
+        async with (
+            market(tmp_path, 8) as place,
+            client(place, tmp_path / "one") as one,
+        ):
+            await one.backup([source])
+            packs = await one.read(lambda repository: repository.index.packs)
+            lost = next(pack for pack in packs if pack.holds is BlobKind.DATA)
+            for vault in place.vaults:
+                for held in vault.held.values():
+                    del held.shards[lost.chunk]
+            report = await one.restore("latest", tmp_path / "without")
+            assert not report.complete
+            report = await one.restore("latest", tmp_path / "with", keep_damaged=True)
+            assert not report.complete
+        inside = source.relative_to("/") / "large"
+        assert not (tmp_path / "without" / inside).exists()
+        kept = (tmp_path / "with" / inside).read_bytes()
+        assert len(kept) == len(data)
+        assert any(part in data for part in (kept[: 1 << 16], kept[-1 << 16 :]))
 
     asyncio.run(story())
 

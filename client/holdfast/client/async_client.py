@@ -171,17 +171,26 @@ class AsyncClient(AsyncReader):
         target: str | os.PathLike[str],
         *,
         paths: Sequence[str] = (),
+        keep_damaged: bool = False,
         progress: OnRestore | None = None,
     ) -> RestoreReport:
         """Restore a snapshot, or only some absolute paths of it, below `target`.
 
         What cannot be read now is reported, and everything else restored.
+        `keep_damaged` keeps files of which only some data can be read, zeros for the
+        rest; else they are left out.
         """
 
         def work(repository: Repository) -> RestoreReport:
             named = repository.snapshot(snapshot).snapshot
             places = [os.fsencode(path) for path in paths]
-            job = restore_job(repository, named, Path(target), paths=places)
+            job = restore_job(
+                repository,
+                named,
+                Path(target),
+                paths=places,
+                keep_damaged=keep_damaged,
+            )
             return restore(job, repository.reader, progress or no_progress)
 
         return await self.read(work)

@@ -136,11 +136,18 @@ class Client(Reader):
         target: str | os.PathLike[str],
         *,
         paths: Sequence[str] = (),
+        keep_damaged: bool = False,
         progress: OnRestore | None = None,
     ) -> RestoreReport:
-        """Restore a snapshot, or only some paths of it, below `target`."""
+        """Restore a snapshot, or only some paths of it (see AsyncClient)."""
         return self._run(
-            self._client.restore(snapshot, target, paths=paths, progress=progress)
+            self._client.restore(
+                snapshot,
+                target,
+                paths=paths,
+                keep_damaged=keep_damaged,
+                progress=progress,
+            )
         )
 
     def cost(

@@ -247,7 +247,8 @@ class VaultAudit:
         if self._is_answered:
             assert self._right
             leaves = len(self._right.value.leaves)
-            return Verdict.PROVED, f"{votes}; {leaves} leaves verified again"
+            again = f"{leaves} leaves verified again" if leaves else "it held nothing"
+            return Verdict.PROVED, f"{votes}; {again}"
         if self._is_refuted:
             fault = self._wrong[shown.answer]
             return Verdict.FALSE, f"{votes} for a wrong answer: {fault}"
