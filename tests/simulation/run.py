@@ -45,6 +45,8 @@ def main() -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {line["seed"]: line for line in _read(path)}
     todo = [seed for seed in asked.seeds if seed not in done]
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a shell's background ignores SIGINT
+        signal.signal(stop, signal.default_int_handler)
     say(f"{len(asked.seeds) - len(todo)} stories are there, {len(todo)} to play")
     try:
         with path.open("a") as file:
