@@ -52,6 +52,7 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     yield placement, "monitored", _monitored()
     yield slots, "rank", rank_once()
     yield rechecking, "is_drawn", lru_cache(1 << 15)(rechecking.is_drawn)
+    yield proof_store.ProofStore, "_check", _check_proof()
     yield proof_store, "name_of", by_identity(proof_store.name_of)
     yield checkpoint.Checkpoint, "digest", by_identity(checkpoint.Checkpoint.digest)
     yield checkpoint.Entries, "tree", by_identity(checkpoint.Entries.tree)
@@ -247,6 +248,20 @@ def _challenge(draw: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         key = (epoch, beacon, id(value), leaves)
         return memory.get(key, value, draw, network, epoch, beacon, value, leaves)
+
+    return remembering
+
+
+def _check_proof() -> Callable[..., None]:
+    """Check what is pushed once for everybody who shares the ledger's tables."""
+    check = proof_store.ProofStore._check
+    memory = Memory()
+
+    def remembering(store: Any, certificate: Any, entries: Any) -> None:
+        shared = store._ledger._deals
+        key = (id(certificate), id(entries), id(shared))
+        kept = (certificate, entries, shared)
+        memory.get(key, kept, check, store, certificate, entries)
 
     return remembering
 

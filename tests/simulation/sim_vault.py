@@ -4,6 +4,7 @@ It does what production's driver does: saves are durable before anything else
 leaves. It may die between any two effects, and starts again from what was saved.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.ledger.core.account_key import AccountKey
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.answer import Answer
+from holdfast.protocol.checkpoint import Entries
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.signing import Signed
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 Carriers = Mapping[type, Callable[["SimVault", Any], None]]
 CLAIM_GRAINS = 1_000
+EMPTY = Entries(())
 
 
 @dataclass
@@ -52,7 +55,10 @@ class SimVault:
     asked: set[float] = field(default_factory=set)
     following: bool = False
     warnings: dict[str, int] = field(default_factory=dict)
-    answers: dict[tuple[VaultId, int], Signed[Answer]] = field(default_factory=dict)
+    answers: OrderedDict[tuple[VaultId, int], Signed[Answer]] = field(
+        default_factory=OrderedDict
+    )
+    entries: Entries = EMPTY
 
     def __post_init__(self) -> None:
         self.id: VaultId = self.keys.vault_id

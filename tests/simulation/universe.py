@@ -236,7 +236,10 @@ class Universe:
 
     def _take_entries(self, vault: SimVault, effect: fx.TakeEntries) -> None:
         data = vault.holder.data
-        entries = data.entries()
+        if (entries := data.entries()) == vault.entries:
+            # The very same again is what memories know again.
+            entries = vault.entries
+        vault.entries = entries
         heads = [data.signed_head(entry) for entry in entries.items if entry.sequence]
         fulls = (data.full_receipt(entry.deal) for entry in entries.items)
         dated = tuple(
@@ -353,7 +356,7 @@ class Universe:
         value = effect.answer.value
         vault.answers[value.checkpoint.vault, value.epoch] = effect.answer
         while len(vault.answers) > ANSWERS_MAX:
-            del vault.answers[next(iter(vault.answers))]
+            vault.answers.popitem(last=False)
 
     def _show_audit(self, vault: SimVault, effect: fx.ShowAudit) -> None:
         answer = vault.answers.get((effect.vault, effect.epoch))
