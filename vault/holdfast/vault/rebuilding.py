@@ -29,7 +29,7 @@ from holdfast.vault.voiding import Voiding
 from holdfast.vault.workers import to_the_end
 from holdfast.wire import frames
 
-CHUNKS_AT_ONCE: Final = 3
+CHUNKS_AT_ONCE: Final = 6
 # What siblings send, k times what is rebuilt: it keeps room for owners on a gigabyte's
 # disk or link, and is no bound on slower ones.
 BYTES_PER_SECOND: Final = 640 * MIB
