@@ -4,27 +4,21 @@ What is remembered by identity is kept, so its id stays its own; values of the
 protocol never change. Only what succeeded is remembered of a check.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from holdfast.ledger.core import questions, slots
 from holdfast.protocol import (
     answer,
     challenge,
     checkpoint,
-    earnings,
     encoding,
     faults,
     manifest,
     merkle,
-    placement,
-    settlement,
     signing,
     sums,
 )
-from holdfast.protocol.placement import distance
 from holdfast.protocol.units import LEAF_BYTES
 from holdfast.vault import leaf_reading
 from holdfast.vault.core import (
@@ -35,6 +29,8 @@ from holdfast.vault.core import (
     rechecking,
 )
 from simulation.memory import Memory, by_identity
+from simulation.patching import everywhere
+from simulation.shared import shared
 
 CHECKS = (
     (checkpoint, "check_standing"),
@@ -46,13 +42,8 @@ FORMATS = (signing.SignedFormat, "message"), (encoding.Format, "encode")
 
 def remembered() -> Iterator[tuple[Any, str, Any]]:
     """Yield what to patch: target, name, and the function that remembers."""
-    yield placement, "neighbours", lru_cache(1 << 16)(placement.neighbours)
-    yield placement, "committee", _of_members(placement.committee)
-    yield placement, "stand_ins", _of_members(placement.stand_ins)
-    yield placement, "monitored", _monitored()
-    yield slots, "rank", rank_once()
+    yield from shared()
     yield rechecking, "is_drawn", lru_cache(1 << 15)(rechecking.is_drawn)
-    yield proof_store.ProofStore, "_check", _check_proof()
     yield proof_store, "name_of", by_identity(proof_store.name_of)
     yield checkpoint.Checkpoint, "digest", by_identity(checkpoint.Checkpoint.digest)
     yield checkpoint.Entries, "tree", by_identity(checkpoint.Entries.tree)
@@ -65,10 +56,6 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
         lru_cache(1 << 15)(signing.SignedFormat.decode),
     )
     yield from everywhere(answer, "answer_id", by_identity)
-    yield from everywhere(earnings, "summed", _summed)
-    for name in ("leaves", "tree"):
-        yield settlement.Totals, name, _of_totals(getattr(settlement.Totals, name))
-    yield from everywhere(questions, "question_of", _question)
     yield from everywhere(challenge, "challenge", _challenge)
     yield challenge.Challenge, "offsets", by_identity(challenge.Challenge.offsets)
     yield manifest.Head, "digest", by_identity(manifest.Head.digest)
@@ -82,71 +69,6 @@ def remembered() -> Iterator[tuple[Any, str, Any]]:
     yield from everywhere(checkpoint, "checkpoint_of", _checkpoint_of)
     for home, name in CHECKS:
         yield from everywhere(home, name, _check)
-
-
-def everywhere(
-    home: Any, name: str, remember: Callable[[Any], Any]
-) -> Iterator[tuple[Any, str, Any]]:
-    """Yield a patch for each module that has a function, whatever it calls it."""
-    function = getattr(home, name)
-    remembering = remember(function)
-    for module_name, module in sorted(sys.modules.items()):
-        if not module_name.startswith("holdfast."):
-            continue
-        for alias, value in list(vars(module).items()):
-            if value is function:
-                yield module, alias, remembering
-
-
-def _of_members(draw: Callable[..., Any]) -> Callable[..., Any]:
-    known = lru_cache(1 << 14)(draw)
-
-    def drawn(members: Sequence[Any], *about: Any) -> Any:
-        return known(tuple(members), *about)
-
-    return drawn
-
-
-def _monitored() -> Callable[..., tuple[Any, ...]]:
-    """Turn all groups round once, for everybody who asks whom it watches."""
-
-    @lru_cache(64)
-    def watchers(
-        registry: tuple[Any, ...], others: tuple[Any, ...], beacon: Any, size: int
-    ) -> dict[Any, tuple[Any, ...]]:
-        found: dict[Any, list[Any]] = {}
-        for other in others:
-            for member in placement.neighbours(registry, other, beacon, size):
-                found.setdefault(member, []).append(other)
-        return {member: tuple(watched) for member, watched in found.items()}
-
-    def monitored(
-        registry: Sequence[Any], others: Iterable[Any], vault: Any, *drawn: Any
-    ) -> tuple[Any, ...]:
-        return watchers(tuple(registry), tuple(others), *drawn).get(vault, ())
-
-    return monitored
-
-
-def rank_once() -> Callable[..., int | None]:
-    """Rank all candidates of a deal once for everybody who has the same registry."""
-    memory = Memory()
-
-    def places(ledger: Any, deal: Any, epoch: int) -> dict[Any, int]:
-        members = ledger.registry(epoch)
-        able = [one for one in members if slots.is_candidate(ledger, deal, one, epoch)]
-        able.sort(key=lambda one: distance(one, deal.id))
-        return {vault: place for place, vault in enumerate(able)}
-
-    def remembering(ledger: Any, deal: Any, vault: Any, epoch: int) -> int | None:
-        # Whoever changes its standing changes every registry made before.
-        members = ledger.registry(epoch)
-        key = (id(members), id(deal), epoch)
-        found = memory.get(key, (members, deal), places, ledger, deal, epoch)
-        place: int | None = found.get(vault)
-        return place
-
-    return remembering
 
 
 def _of_format(method: Callable[..., bytes]) -> Callable[..., bytes]:
@@ -201,45 +123,6 @@ def _check_leaf() -> Callable[..., None]:
     return remembering
 
 
-def _summed(sums: Callable[..., Any]) -> Callable[..., Any]:
-    """Sum once what all members of a committee count."""
-    memory = Memory()
-
-    def remembering(base: Any, proved: Any, deal_of: Any, params: Any) -> Any:
-        counted, shared = tuple(proved), deal_of.__self__._deals
-        named = (tuple((one.epoch, one.vault, id(one.entries)) for one in counted),)
-        key = (_content(base), named, id(shared))
-        return memory.get(key, (counted, shared), sums, base, counted, deal_of, params)
-
-    return remembering
-
-
-def _of_totals(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember a method of totals by what they are: each member has its own."""
-    memory = Memory()
-
-    def remembering(totals: Any) -> Any:
-        return memory.get(_content(totals), None, method, totals)
-
-    return remembering
-
-
-def _content(totals: Any) -> tuple[Any, ...]:
-    return (*totals.earned.items(), *totals.spent.items(), totals.replaced)
-
-
-def _question(ask: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask once for everybody who shares the ledger's tables."""
-    memory = Memory()
-
-    def remembering(ledger: Any, asked: Any) -> Any:
-        shared = ledger._deals
-        key = (id(shared), id(asked))
-        return memory.get(key, (shared, asked), ask, ledger, asked)
-
-    return remembering
-
-
 def _challenge(draw: Callable[..., Any]) -> Callable[..., Any]:
     memory = Memory()
 
@@ -248,20 +131,6 @@ def _challenge(draw: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         key = (epoch, beacon, id(value), leaves)
         return memory.get(key, value, draw, network, epoch, beacon, value, leaves)
-
-    return remembering
-
-
-def _check_proof() -> Callable[..., None]:
-    """Check what is pushed once for everybody who shares the ledger's tables."""
-    check = proof_store.ProofStore._check
-    memory = Memory()
-
-    def remembering(store: Any, certificate: Any, entries: Any) -> None:
-        shared = store._ledger._deals
-        key = (id(certificate), id(entries), id(shared))
-        kept = (certificate, entries, shared)
-        memory.get(key, kept, check, store, certificate, entries)
 
     return remembering
 

@@ -29,7 +29,8 @@ from holdfast.vault import (
     voiding,
 )
 from simulation.answer_stand_in import PiecewiseAnswers
-from simulation.remembering import everywhere, remembered
+from simulation.patching import everywhere
+from simulation.remembering import remembered
 from simulation.thawing import thawed
 
 WAITING = (

@@ -16,7 +16,7 @@ from holdfast.protocol.keys import SigningPair
 from holdfast.protocol.units import DealId, Digest, VaultId
 from holdfast.vault.core.outbox import Outbox
 from simulation.memory import Memory, by_identity
-from simulation.remembering import rank_once
+from simulation.shared import rank_once
 from simulation.stand_ins import stand_ins
 
 VALUE = (VaultId(b"\1" * 32), 7, Digest(b"\2" * 32), 3, 4)
