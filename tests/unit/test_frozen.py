@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.protocol.frozen import frozen
+from holdfast.protocol.frozen import carrying, frozen
 
 T = TypeVar("T")
 library = dataclass(frozen=True, slots=True)
@@ -170,6 +170,29 @@ def test_values_match_by_the_order_of_their_fields() -> None:
     match Pair(1, 2):
         case Pair(left, right):
             assert (left, right) == (1, 2)
+
+
+def test_errors_carry_their_data_as_the_librarys_do() -> None:
+    def refused() -> type[Exception]:
+        class RefusedError(Exception):
+            name: str
+            count: int = 1
+
+            def __str__(self) -> str:
+                return f"{self.name} {self.count}"
+
+        return RefusedError
+
+    ours: Any = carrying(refused())
+    theirs: Any = dataclass(eq=False)(refused())
+    for error in (ours, theirs):
+        assert str(error("a")) == "a 1"
+        assert repr(error("a", count=2)).endswith("RefusedError(name='a', count=2)")
+        assert error("a") != error("a")
+        with pytest.raises(TypeError, match="missing 1 required positional"):
+            error()
+    assert ours("a", 2).args == theirs("a", 2).args
+    assert dataclasses.asdict(ours("a")) == {"name": "a", "count": 1}
 
 
 def test_defining_a_class_compiles_nothing() -> None:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from holdfast.client.core.key_slots import DEFAULT_STRENGTH, Strength
 from holdfast.client.core.owner_keys import MASTER_KEY_BYTES, OwnerKeys
-from holdfast.client.core.phrase import key_from_phrase, phrase_from_key
 from holdfast.client.durable_file import write_durably
 from holdfast.client.home import default_home
 from holdfast.client.key_file import create_key_file, open_key_file
@@ -69,6 +68,11 @@ class Profile:
 
         Raises ProfileExistsError, PhraseError, LedgerFileError or ProfileError.
         """
+        from holdfast.client.core.phrase import (  # noqa: PLC0415 # with 2,048 words
+            key_from_phrase,
+            phrase_from_key,
+        )
+
         cls.check_absent(home)
         network = NetworkFile.load(network_file)
         master = (

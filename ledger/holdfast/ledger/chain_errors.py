@@ -1,13 +1,12 @@
 """Why an operation does not come onto a chain, where the rules would allow it."""
 
-from dataclasses import dataclass
-
 from holdfast.ledger.core.address import address_text
 from holdfast.ledger.core.errors import Blame, LedgerError
+from holdfast.protocol.frozen import carrying
 from holdfast.protocol.units import AccountId, VaultId
 
 
-@dataclass(eq=False)
+@carrying
 class ChainRefusedError(LedgerError):
     """A contract refused what the ledger's rules allow."""
 
@@ -21,7 +20,7 @@ class ChainRefusedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class GasMissingError(LedgerError):
     """An account has too little ether to pay for a transaction."""
 
@@ -35,7 +34,7 @@ class GasMissingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class EtherMissingError(LedgerError):
     """An account that is to pay for others has too little ether; figures are wei."""
 
@@ -54,7 +53,7 @@ class EtherMissingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class PayerMissingError(LedgerError):
     """Nobody is named who pays for gas, and the node has no account of its own."""
 
@@ -68,7 +67,7 @@ class PayerMissingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class TransactionPendingError(LedgerError):
     """A transaction was sent and is not final yet."""
 
@@ -84,7 +83,7 @@ class TransactionPendingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class DeploymentPendingError(LedgerError):
     """A network's contracts are in blocks, and nobody knows whether they stay there.
 
@@ -105,7 +104,7 @@ class DeploymentPendingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class RefundsOpenError(LedgerError):
     """A stake is returned on a chain only after the refunds of the vault's deals."""
 
@@ -120,7 +119,7 @@ class RefundsOpenError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class PrecompilesMissingError(LedgerError):
     """The chain cannot check certificates."""
 
@@ -137,7 +136,7 @@ class PrecompilesMissingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class RandomnessMissingError(LedgerError):
     """The chain's blocks have no randomness to make beacons of."""
 
@@ -153,7 +152,7 @@ class RandomnessMissingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class WrongChainError(LedgerError):
     """A node belongs to another chain than the network's."""
 
@@ -170,7 +169,7 @@ class WrongChainError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class ChainExtraMissingError(LedgerError):
     """The part of Holdfast that talks to chains is not installed."""
 
@@ -185,7 +184,7 @@ class ChainExtraMissingError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class AnvilMissingError(LedgerError):
     """There is no anvil to run a chain with."""
 

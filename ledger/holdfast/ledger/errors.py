@@ -1,7 +1,5 @@
 """All errors of the ledger in one place: why it refuses, and why it cannot be asked."""
 
-from dataclasses import dataclass
-
 from holdfast.ledger.chain_errors import (
     AnvilMissingError,
     ChainExtraMissingError,
@@ -65,6 +63,7 @@ from holdfast.ledger.core.settlement_errors import (
     SettlementRefusedError,
     UnsettledError,
 )
+from holdfast.protocol.frozen import carrying
 
 __all__ = [
     "AddressTextError",
@@ -125,7 +124,7 @@ __all__ = [
 ]
 
 
-@dataclass(eq=False)
+@carrying
 class LedgerUnreachableError(LedgerError):
     """The ledger did not answer in time, however often it was asked."""
 
@@ -140,7 +139,7 @@ class LedgerUnreachableError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class LedgerAnswerError(LedgerError):
     """The ledger answered with something that this program does not understand."""
 
@@ -156,7 +155,7 @@ class LedgerAnswerError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class WrongNetworkError(LedgerError):
     """The ledger keeps another network's books."""
 
@@ -172,7 +171,7 @@ class WrongNetworkError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class LedgerFileError(LedgerError):
     """The ledger's files cannot be read or written."""
 

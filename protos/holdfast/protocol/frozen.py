@@ -1,4 +1,4 @@
-"""`@frozen`: `dataclass(frozen=True, slots=True)`, ready much sooner.
+"""`@frozen`: `dataclass(frozen=True, slots=True)`, ready much sooner; errors, too.
 
 The library compiles six methods of each class while it is defined. Hundreds of classes
 were a third of what a command computed before it did anything. So here three methods
@@ -7,9 +7,11 @@ are compiled when they are first called, and the others are shared. See docs/adr
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from types import MemberDescriptorType
 from typing import Any, Final, TypeVar, dataclass_transform
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
 Method = Callable[..., Any]
 
 
@@ -34,6 +36,17 @@ def frozen(cls: type[T]) -> type[T]:
     return made
 
 
+@dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
+def carrying(cls: type[E]) -> type[E]:
+    """Return an error's class as `dataclass(eq=False)` does: its data are fields."""
+    made = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+    own = vars(cls)
+    for name, method in (("__init__", _later(made, "__init__", _init)), _SHOWN):
+        if name not in own:
+            setattr(made, name, method)
+    return made
+
+
 def _later(
     cls: type, name: str, write: Callable[[type, dict[str, Any]], str]
 ) -> Method:
@@ -54,13 +67,18 @@ def _later(
 
 
 def _init(cls: type, space: dict[str, Any]) -> str:
-    """Return the text of `__init__`: it writes through the slots, past the guard."""
+    """Return the text of `__init__`; where there are slots, it writes through them."""
     space["missing"] = dataclasses.MISSING
     arguments, lines = ["self"], []
     for field in dataclasses.fields(cls):
         name = field.name
         assert field.init, f"{name}: all fields of a frozen class are given"
-        space[f"set_{name}"] = getattr(cls, name).__set__
+        slot = getattr(cls, name, None)
+        if isinstance(slot, MemberDescriptorType):
+            space[f"set_{name}"] = slot.__set__
+            line = f" set_{name}(self, GIVEN)"
+        else:
+            line = f" self.{name} = GIVEN"
         given = name
         if field.default_factory is not dataclasses.MISSING:
             space[f"make_{name}"] = field.default_factory
@@ -71,7 +89,7 @@ def _init(cls: type, space: dict[str, Any]) -> str:
             arguments.append(f"{name}=default_{name}")
         else:
             arguments.append(name)
-        lines.append(f" set_{name}(self, {given})")
+        lines.append(line.replace("GIVEN", given))
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")
     return "\n".join([f"def __init__({', '.join(arguments)}):", *(lines or [" pass"])])
@@ -126,8 +144,9 @@ def _set_state(self: object, state: list[object]) -> None:
 
 
 _COMPILED: Final = {"__init__": _init, "__eq__": _eq, "__hash__": _hash}
+_SHOWN: Final = ("__repr__", _repr)
 _SHARED: Final[dict[str, Method]] = {
-    "__repr__": _repr,
+    **dict([_SHOWN]),
     "__setattr__": _refuse_to_set,
     "__delattr__": _refuse_to_delete,
     "__getstate__": _state,

@@ -1,13 +1,13 @@
 """Why the ledger refuses to open or change a deal."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from holdfast.ledger.core.errors import Blame, LedgerError
+from holdfast.protocol.frozen import carrying
 from holdfast.protocol.units import DealId, VaultId
 
 
-@dataclass(eq=False)
+@carrying
 class UnknownDealError(LedgerError):
     """The ledger has no such deal."""
 
@@ -19,7 +19,7 @@ class UnknownDealError(LedgerError):
         return f"there is no deal {self.deal.hex()}; check the id and the network"
 
 
-@dataclass(eq=False)
+@carrying
 class DealExistsError(LedgerError):
     """The owner has used this nonce for a deal already."""
 
@@ -41,7 +41,7 @@ class TermsFault(StrEnum):
     UNCHANGED = "neither capacity nor end grows"
 
 
-@dataclass(eq=False)
+@carrying
 class TermsRefusedError(LedgerError):
     """A deal cannot have these terms."""
 
@@ -67,7 +67,7 @@ class QuoteFault(StrEnum):
     SAME_PAYOUT = "its payout account is paid for another index"
 
 
-@dataclass(eq=False)
+@carrying
 class QuoteRefusedError(LedgerError):
     """One of a deal's quotes does not hold."""
 
@@ -83,7 +83,7 @@ class QuoteRefusedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class DealEndedError(LedgerError):
     """The deal has ended or is closed."""
 
@@ -98,7 +98,7 @@ class DealEndedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class AlreadyRefundedError(LedgerError):
     """What the deal did not spend went back to its owner before."""
 

@@ -5,11 +5,11 @@ on the wire and in logs; nobody compares texts. `blame` sorts the reasons roughl
 as status codes do.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import carrying
 from holdfast.protocol.units import GRAINS_PER_HOLD, AccountId, Grains
 
 
@@ -39,7 +39,7 @@ def hold(grains: Grains) -> str:
     return f"{whole}{decimals} HOLD"
 
 
-@dataclass(eq=False)
+@carrying
 class AddressTextError(LedgerError):
     """The text is not an account's address."""
 
@@ -54,7 +54,7 @@ class AddressTextError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class NotStartedError(LedgerError):
     """The network's first epoch has not begun."""
 
@@ -68,7 +68,7 @@ class NotStartedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class OperationSignatureError(LedgerError):
     """The operation is not signed by the account it names."""
 
@@ -83,7 +83,7 @@ class OperationSignatureError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class NonceError(LedgerError):
     """The account's next operation must carry another nonce."""
 
@@ -99,7 +99,7 @@ class NonceError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class AmountRefusedError(LedgerError):
     """An amount that cannot be moved: nothing, or more than there can be."""
 
@@ -111,7 +111,7 @@ class AmountRefusedError(LedgerError):
         return f"{self.amount} grains cannot be moved; name an amount above zero"
 
 
-@dataclass(eq=False)
+@carrying
 class BalanceTooLowError(LedgerError):
     """The account has less than the operation takes."""
 
@@ -127,7 +127,7 @@ class BalanceTooLowError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class FaucetClosedError(LedgerError):
     """Tokens are given away in development networks only."""
 
@@ -137,7 +137,7 @@ class FaucetClosedError(LedgerError):
         return "only development networks have a faucet; ask somebody for a transfer"
 
 
-@dataclass(eq=False)
+@carrying
 class FaucetUsedError(LedgerError):
     """The faucet gives to each account once."""
 
@@ -152,7 +152,7 @@ class FaucetUsedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class SupplyExhaustedError(LedgerError):
     """No more tokens can exist."""
 
@@ -163,7 +163,7 @@ class SupplyExhaustedError(LedgerError):
         return f"{hold(self.minted)} exist, and no more can; ask for a transfer"
 
 
-@dataclass(eq=False)
+@carrying
 class NotOwnerError(LedgerError):
     """Only the owner of a vault or deal may do this."""
 
@@ -180,7 +180,7 @@ class NotOwnerError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class TickRefusedError(LedgerError):
     """The operator's clock named an epoch that is not the next or a later one."""
 

@@ -1,13 +1,13 @@
 """Why the ledger refuses to list a vault, or to return its stake."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from holdfast.ledger.core.errors import Blame, LedgerError, hold
+from holdfast.protocol.frozen import carrying
 from holdfast.protocol.units import Grains, VaultId
 
 
-@dataclass(eq=False)
+@carrying
 class UnknownVaultError(LedgerError):
     """The registry has no such vault."""
 
@@ -29,7 +29,7 @@ class RegistrationFault(StrEnum):
     LEFT = "it has left the registry for good"
 
 
-@dataclass(eq=False)
+@carrying
 class RegistrationRefusedError(LedgerError):
     """A vault cannot be registered like this."""
 
@@ -44,7 +44,7 @@ class RegistrationRefusedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class LeastStakeError(LedgerError):
     """A vault is registered with less than the network asks of every vault."""
 
@@ -60,7 +60,7 @@ class LeastStakeError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class VaultLeftError(LedgerError):
     """The vault is no longer active."""
 
@@ -71,7 +71,7 @@ class VaultLeftError(LedgerError):
         return f"vault {self.vault.hex()} has left the registry; nothing is left to do"
 
 
-@dataclass(eq=False)
+@carrying
 class StakeTooLowError(LedgerError):
     """A vault's stake does not cover the bytes it would vouch for."""
 
@@ -87,7 +87,7 @@ class StakeTooLowError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class StakeLockedError(LedgerError):
     """A stake is returned only after unbonding."""
 
@@ -102,7 +102,7 @@ class StakeLockedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class StillActiveError(LedgerError):
     """A stake is returned only after the vault has left the registry."""
 
@@ -113,7 +113,7 @@ class StillActiveError(LedgerError):
         return f"vault {self.vault.hex()} is still active; unbond it first"
 
 
-@dataclass(eq=False)
+@carrying
 class NothingToWithdrawError(LedgerError):
     """The stake has been returned already."""
 

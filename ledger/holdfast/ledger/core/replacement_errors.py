@@ -1,13 +1,13 @@
 """Why the ledger refuses to put another vault in a holder's place."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from holdfast.ledger.core.errors import Blame, LedgerError
+from holdfast.protocol.frozen import carrying
 from holdfast.protocol.units import DealId, VaultId
 
 
-@dataclass(eq=False)
+@carrying
 class SlotTakenError(LedgerError):
     """The place is not the lost holder's any more; `holder` has it.
 
@@ -37,7 +37,7 @@ class ReplacementFault(StrEnum):
     SAME_PAYOUT = "its payout account is paid for another index"
 
 
-@dataclass(eq=False)
+@carrying
 class ReplacementRefusedError(LedgerError):
     """A vault cannot take a holder's place."""
 

@@ -1,13 +1,13 @@
 """Why the ledger refuses a settlement, or a claim or refund against one."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from holdfast.ledger.core.errors import Blame, LedgerError, hold
+from holdfast.protocol.frozen import carrying
 from holdfast.protocol.units import Grains, VaultId
 
 
-@dataclass(eq=False)
+@carrying
 class UnsettledError(LedgerError):
     """Something has to wait for a settlement."""
 
@@ -33,7 +33,7 @@ class SettlementFault(StrEnum):
     EJECTIONS = "it ejects a vault that is unknown, ejected, or named twice"
 
 
-@dataclass(eq=False)
+@carrying
 class SettlementRefusedError(LedgerError):
     """A certificate does not settle its period."""
 
@@ -48,7 +48,7 @@ class SettlementRefusedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class AlreadySettledError(LedgerError):
     """Another statement settled this period or a later one."""
 
@@ -72,7 +72,7 @@ class ProofFault(StrEnum):
     ABSENCE = "it does not show that the deal has no leaf"
 
 
-@dataclass(eq=False)
+@carrying
 class ProofRefusedError(LedgerError):
     """A total is not proved against the newest settlement."""
 
@@ -87,7 +87,7 @@ class ProofRefusedError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class NothingToClaimError(LedgerError):
     """Everything that the settlement says a vault earned was claimed."""
 
@@ -103,7 +103,7 @@ class NothingToClaimError(LedgerError):
         )
 
 
-@dataclass(eq=False)
+@carrying
 class OverdrawnError(LedgerError):
     """A settlement's leaves add up to more than its certified totals."""
 

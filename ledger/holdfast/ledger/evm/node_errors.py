@@ -5,11 +5,11 @@ those of geth, reth, anvil and eth-tester.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import carrying
 
 
 class NodeFault(Enum):
@@ -41,7 +41,7 @@ _TEXTS: Final[Mapping[str, NodeFault]] = {
 _REVERTED: Final = ("execution reverted:", "execution reverted")
 
 
-@dataclass(eq=False)
+@carrying
 class NodeRefusedError(HoldfastError):
     """A node refused a request; the text is the node's."""
 
@@ -52,7 +52,7 @@ class NodeRefusedError(HoldfastError):
         return f"the node refused: {self.text}"
 
 
-@dataclass(eq=False)
+@carrying
 class RevertedError(HoldfastError):
     """A contract refused a call; `reason` is its own short sentence."""
 
