@@ -135,7 +135,7 @@ class Restic:
 
     def drop(self) -> None:
         for directory in self._kept:
-            shutil.rmtree(directory)
+            shutil.rmtree(directory, ignore_errors=True)
         self._run("init")
 
     def close(self) -> None:
