@@ -26,7 +26,8 @@ from holdfast.wire import process
 
 process.prepare(keep_bytes=int(os.environ.get("KEEP_MIB", "8")) << 20, arenas=2)
 
-import vault_data_world as stage  # noqa: E402 # prepare() comes before numpy
+import vault_data_owner as owners  # noqa: E402 # prepare() comes before numpy
+import vault_data_world as stage  # noqa: E402
 from holdfast.protocol.chunk import EncodedChunk  # noqa: E402
 from holdfast.protocol.deal import Deal, Purpose  # noqa: E402
 from holdfast.protocol.manifest import ManifestChange  # noqa: E402
@@ -150,12 +151,12 @@ async def upload(
     ledger.keys[keys.vault_id] = keys.identity.public
     peers.endpoints[keys.vault_id] = f"127.0.0.1:{port}"
     world = stage.DataWorld(ledger, [], peers, stage.SettableClock())
-    owner = stage.DealOwner(world, deal)
+    owner = owners.DealOwner(world, deal)
     line = owner.lines[0]
     call = line.stream(frames.STORE)
     cpu, began, proposing = time.process_time(), time.perf_counter(), 0.0
     await call.write(frames.opening(frames.Authority.GRANT, line.grant(Purpose.WRITE)))
-    await stage.read(call)
+    await owners.read(call)
     per_head = max(HEAD_BYTES // chunks[0].header.shard_bytes, 1)
     for at in range(0, len(chunks), per_head):
         batch = chunks[at : at + per_head]
@@ -180,10 +181,10 @@ async def upload(
 
 async def confirmations(call: object, count: int) -> None:
     for _ in range(count):
-        await stage.read(call)
+        await owners.read(call)
 
 
-async def acknowledge(owner: stage.DealOwner, batch: Sequence[EncodedChunk]) -> None:
+async def acknowledge(owner: owners.DealOwner, batch: Sequence[EncodedChunk]) -> None:
     (line,) = owner.lines
     change = ManifestChange((), tuple(map(stage.entry_of, batch)))
     head, manifest = owner.following(change)
