@@ -61,26 +61,23 @@ class StandInVerifyKey:
             raise BadSignatureError
 
 
+def sign(pair: keys.SigningPair, message: bytes) -> bytes:
+    """Stand in for `SigningPair.sign`."""
+    return keyed(pair.public, message)
+
+
 def verify(public: bytes, message: bytes, signature: bytes) -> None:
     """Stand in for `keys.verify`."""
     if keyed(public, message) != signature:
         raise SignatureInvalidError("the signature does not fit")
 
 
-class _SignedMessage:
-    def __init__(self, signature: bytes) -> None:
-        self.signature = signature
-
-
 class StandInSigningKey:
-    """What `nacl.signing.SigningKey` is used for."""
+    """What `nacl.signing.SigningKey` is used for beside `SigningPair.sign`."""
 
     def __init__(self, seed: bytes) -> None:
         public = hashlib.blake2b(seed, digest_size=32, person=b"stand-in key").digest()
         self.verify_key = StandInVerifyKey(public)
-
-    def sign(self, message: bytes) -> _SignedMessage:
-        return _SignedMessage(keyed(bytes(self.verify_key), message))
 
 
 @lru_cache(1 << 14)
@@ -156,6 +153,7 @@ def stand_ins() -> Iterator[None]:
         (court, "ANSWER", answers),
         (keys, "SigningKey", StandInSigningKey),
         (keys, "VerifyKey", StandInVerifyKey),
+        (keys.SigningPair, "sign", sign),
         *everywhere(keys, "verify", lambda _: verify),
         (bls, "_backend", StandInBls()),
         (taking_over, "asyncio", OneAfterAnother),

@@ -67,6 +67,8 @@ def change_between(before: Entries | None, after: Entries) -> Change:
 
 def applied(before: Entries | None, change: Change) -> Entries:
     """Return the entries after a change; removing what is not there does nothing."""
+    if before is not None and not change.changed.items and not change.removed:
+        return before
     known: dict[DealId, Entry] = {e.deal: e for e in before.items} if before else {}
     for deal in change.removed:
         known.pop(deal, None)
