@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -65,9 +65,9 @@ class WideNetwork:
         try:
             ledger.create(Genesis(params), params.genesis_seconds)
             self._start("ledger", str(_LEDGER), "serve", "--dir", str(ledger.path))
-            asyncio.run(self._serving(ledger.network))
+            self._wait_until(ledger.network.exists)
             seeds = self._start_vaults(ledger.network, n)
-            asyncio.run(self._registered(ledger.network, n))
+            self._wait_until(lambda: asyncio.run(_listed(ledger.network)) >= n)
             file = top / "network.json"
             replace(NetworkFile.load(ledger.network), seeds=seeds).save(file)
             self.owner = Owner(top / "home", file)
@@ -109,40 +109,31 @@ class WideNetwork:
             self._start(f"host-{first}", sys.executable, str(_HOST), *paths)
         return seeds
 
-    async def _serving(self, network: Path) -> None:
-        """Return when the ledger has written where it is."""
-
-        async def is_there() -> bool:
-            return network.exists()
-
-        await self._until(is_there)
-
-    async def _registered(self, network: Path, count: int) -> None:
-        """Return when clients may choose from so many vaults."""
-        ledger = await join(NetworkFile.load(network))
-
-        async def all_are() -> bool:
-            return len(await in_their_place(ledger)) >= count
-
-        try:
-            await self._until(all_are)
-        finally:
-            await ledger.close()
-
-    async def _until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
         """Return when it is so; raises RuntimeError if a process ends before."""
-        async with asyncio.timeout(READY_SECONDS_MAX):
-            while not await is_so():
-                if any(child.poll() is not None for child in self._running):
-                    logs = sorted((self._top / "logs").iterdir())
-                    said = "".join(log.read_text()[-500:] for log in logs)
-                    raise RuntimeError(f"a process of the network ended: {said}")
-                await asyncio.sleep(0.3)
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while not is_so():
+            if any(child.poll() is not None for child in self._running):
+                logs = sorted((self._top / "logs").iterdir())
+                said = "".join(log.read_text()[-500:] for log in logs)
+                raise RuntimeError(f"a process of the network ended: {said}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no network after {READY_SECONDS_MAX:.0f} s")
+            time.sleep(0.5)
 
     def _start(self, name: str, *words: str) -> None:
         # The kernel ends it with this thread, whatever happens.
         log = self._top / "logs" / name
         self._running.append(local_process.spawn(words, log, tied=True))
+
+
+async def _listed(network: Path) -> int:
+    """Return from how many vaults clients may choose."""
+    ledger = await join(NetworkFile.load(network))
+    try:
+        return len(await in_their_place(ledger))
+    finally:
+        await ledger.close()
 
 
 def trips(top: Path, k: int, n: int, mib: int, runs: int) -> Iterator[Trip]:
