@@ -107,9 +107,9 @@ class Promises:
                     self._look_at_deal(kept, row.deal, epoch)
 
     def _look_at_deal(self, kept: Kept, deal: Deal, epoch: int) -> None:
-        full = True
+        full, void = True, self._void_in(deal)
         for chunk in kept.acknowledged:
-            if chunk not in self._lost and not self._is_void(deal, chunk):
+            if chunk not in self._lost and chunk not in void:
                 full &= self._look_at_chunk(deal, chunk)
         if not kept.acknowledged:
             return
@@ -151,16 +151,16 @@ class Promises:
                 self.figures.excused += 1
         return whole == deal.n
 
-    def _is_void(self, deal: Deal, chunk: ChunkId) -> bool:
-        """Return whether an honest holder was shown that it never was a chunk."""
+    def _void_in(self, deal: Deal) -> set[ChunkId]:
+        """Return what an honest holder was shown that it never was a chunk."""
+        found: set[ChunkId] = set()
         for holder in deal.holders:
             vault = self.universe.by_id[holder.vault]
             if vault.hostile or vault.gone:
                 continue
-            holding = vault.holder.driver.holdings.deals.get(deal.id)
-            if holding and chunk in holding.void:
-                return True
-        return False
+            if holding := vault.holder.driver.holdings.deals.get(deal.id):
+                found |= holding.void
+        return found
 
     def _is_faulty(self, vault: SimVault, chunk: ChunkId) -> bool:
         rotten = (vault.id, chunk) in self._rotten
