@@ -18,10 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import grpc
 import trees
 from owner import Owner, Spent
 
 from holdfast.client import local_process
+from holdfast.client.local_health import describe
 from holdfast.client.local_network import free_ports
 from holdfast.client.local_waiting import in_their_place
 from holdfast.ledger.core.chain import Genesis
@@ -66,10 +68,12 @@ class WideNetwork:
             ledger.create(Genesis(params), params.genesis_seconds)
             self._start("ledger", str(_LEDGER), "serve", "--dir", str(ledger.path))
             self._wait_until(ledger.network.exists)
-            seeds = self._start_vaults(ledger.network, n)
+            vaults = self._start_vaults(ledger.network, n)
             self._wait_until(lambda: asyncio.run(_listed(ledger.network)) >= n)
+            self._wait_until(lambda: asyncio.run(_are_active(vaults)))
             file = top / "network.json"
-            replace(NetworkFile.load(ledger.network), seeds=seeds).save(file)
+            known = NetworkFile.load(ledger.network)
+            replace(known, seeds=vaults[:SEEDS]).save(file)
             self.owner = Owner(top / "home", file)
         except BaseException:
             self.close()
@@ -93,21 +97,21 @@ class WideNetwork:
         shutil.rmtree(self._top, ignore_errors=True)
 
     def _start_vaults(self, network: Path, count: int) -> tuple[SeedVault, ...]:
-        """Make and start the vaults; return those that others are heard of from."""
+        """Make and start the vaults; return where they are."""
         made: list[VaultDirectory] = []
-        seeds: tuple[SeedVault, ...] = ()
+        vaults: list[SeedVault] = []
         for number, port in enumerate(free_ports(count)):
             vault = VaultDirectory(self._top / "vaults" / f"{number:02}")
             endpoint = f"127.0.0.1:{port}"
+            seeds = tuple(vaults[:SEEDS])
             vault.create(Settings(QUOTA_BYTES, PRICE, endpoint, seeds=seeds), network)
             made.append(vault)
-            if len(seeds) < SEEDS:
-                certificate = (vault.path / "tls.pem").read_bytes()
-                seeds = (*seeds, SeedVault(endpoint, certificate))
+            certificate = (vault.path / "tls.pem").read_bytes()
+            vaults.append(SeedVault(endpoint, certificate))
         for first in range(PROCESSES):
             paths = [str(vault.path) for vault in made[first::PROCESSES]]
             self._start(f"host-{first}", sys.executable, str(_HOST), *paths)
-        return seeds
+        return tuple(vaults)
 
     def _wait_until(self, is_so: Callable[[], bool]) -> None:
         """Return when it is so; raises RuntimeError if a process ends before."""
@@ -134,6 +138,18 @@ async def _listed(network: Path) -> int:
         return len(await in_their_place(ledger))
     finally:
         await ledger.close()
+
+
+async def _are_active(vaults: tuple[SeedVault, ...]) -> bool:
+    """Tell whether each vault has heard that it is registered."""
+    try:
+        for vault in vaults:
+            said = await describe(vault.endpoint, vault.certificate)
+            if said.standing != "active":
+                return False
+    except grpc.aio.AioRpcError:
+        return False
+    return True
 
 
 def trips(top: Path, k: int, n: int, mib: int, runs: int) -> Iterator[Trip]:
