@@ -5,10 +5,11 @@ of those that are deployed. Nothing here talks to a chain.
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
+
+from holdfast.protocol.frozen import frozen
 
 NAMES: Final = (
     "BlsCertificates",
@@ -23,7 +24,7 @@ NAMES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contract:
     """A contract's interface and the bytecode that deploys it."""
 

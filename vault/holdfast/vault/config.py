@@ -10,7 +10,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from holdfast.ledger.errors import AddressTextError
 from holdfast.ledger.joining import open_keystore
 from holdfast.ledger.network_file import NetworkFile, SeedVault, write_whole
 from holdfast.protocol.errors import HoldfastError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.units import AccountId, Grains
 from holdfast.wire.rpc import TlsIdentity, make_certificate
@@ -82,7 +83,7 @@ def keystore_secret(keystore: Path) -> bytes:
     return open_keystore(keystore, passphrase).secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What vault.toml says."""
 
@@ -95,7 +96,7 @@ class Settings:
     seeds: tuple[SeedVault, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultDirectory:
     """Where one vault keeps its files."""
 

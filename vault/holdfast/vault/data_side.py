@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from holdfast.ledger.core.account_key import AccountKey
 from holdfast.protocol.answer import LeafProof
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.manifest import SignedHead
 from holdfast.protocol.receipt import FullReceipt
@@ -46,7 +46,7 @@ RESERVE_BYTES: Final = 256 * MIB
 STAGED_SECONDS: Final = 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class World:
     """What the data side needs of the rest of the vault."""
 

@@ -10,7 +10,6 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from holdfast.ledger.errors import LedgerError
 from holdfast.ledger.port import LedgerAccount
 from holdfast.protocol.answer import ANSWER
 from holdfast.protocol.errors import HoldfastError, ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.judgement import fault_of, seal
 from holdfast.protocol.units import VaultId
 from holdfast.vault.answer_files import AnswerFiles
@@ -44,7 +44,7 @@ UNSAVED_MAX: Final = 4096
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """What the driver uses to carry out effects."""
 

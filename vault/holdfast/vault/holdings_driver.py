@@ -6,10 +6,10 @@ files change together; different deals never wait for each other.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from holdfast.ledger.core.account_key import AccountKey
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.keys import SigningPair
 from holdfast.protocol.manifest import Manifest, ManifestChange, SignedHead
 from holdfast.protocol.network import NetworkParams
@@ -39,7 +39,7 @@ from holdfast.vault.shard_files import ShardFiles
 from holdfast.vault.workers import Workers
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """Who holds: the vault, its keys, and its network."""
 
@@ -49,7 +49,7 @@ class Holder:
     account: AccountKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """How much may be held: bytes of shards, and what the disk must keep free."""
 
@@ -57,7 +57,7 @@ class Limits:
     reserve_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Store:
     """Where it is held: journal, files, and the threads that use them."""
 

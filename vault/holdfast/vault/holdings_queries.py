@@ -2,9 +2,9 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import (
     HEAD,
     MANIFEST_CHANGE,
@@ -24,7 +24,7 @@ from holdfast.vault.holdings_database import HoldingsDatabase, translated
 BATCH: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scrubbed:
     """The shard that was scrubbed last; the next one follows it in order."""
 

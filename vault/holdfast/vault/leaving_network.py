@@ -5,7 +5,6 @@ vaults have taken over the deals it holds, and then takes its whole stake back.
 """
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,12 @@ from holdfast.ledger.core.values import Listing, RegisteredVault
 from holdfast.ledger.errors import VaultLeftError
 from holdfast.ledger.joining import join
 from holdfast.ledger.port import VAULTS_MAX, Ledger
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import VaultId
 from holdfast.vault.config import ConfigError, VaultDirectory
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Left:
     """Where the vault stands after it was told to leave."""
 

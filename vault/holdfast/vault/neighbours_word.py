@@ -6,7 +6,7 @@ operator's tools ask those who watch it; without a network the journal must do.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import CASE_FILE, CaseFile
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.faults import MISS_CERTIFICATE, MissCertificate, check_miss
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.record import VaultRecord
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import DealId, VaultId
@@ -36,7 +37,7 @@ NEIGHBOURS_ASKED: Final = 8
 CASE_ASKED: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """A record with what others know; `answered` of those asked said something."""
 

@@ -1,19 +1,19 @@
 """One method of the Network service: its messages and how they are read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core import messages as m
 
 ID_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Method:
     """A method's name, the types of its messages, and their four translations."""
 

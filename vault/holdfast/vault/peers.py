@@ -3,12 +3,12 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from holdfast.ledger.network_file import SeedVault
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.record import VaultRecord
 from holdfast.protocol.units import VaultId
 from holdfast.wire import rpc
@@ -17,7 +17,7 @@ CHANNELS_MAX: Final = 256
 CLOSE_GRACE_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Open:
     endpoint: str
     certificate: bytes

@@ -5,7 +5,6 @@ ledger only through `LedgerView`; both see other vaults only through `Peers`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import grpc
@@ -13,6 +12,7 @@ import grpc
 from holdfast.protocol.answer import LeafProof
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import SignedHead
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.receipt import FullReceipt
@@ -33,7 +33,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldFigures:
     """How much a vault holds, for its record and status."""
 

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.ledger.core.countersigning import countersign
 from holdfast.protocol.deal import QUOTE, Deal, Quote, SignedQuote
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import DealId, Grains
 from holdfast.vault.core.admission import Admission, GiveQuote, Offer, QuoteAsked
 from holdfast.vault.core.holding_events import Refuse
@@ -18,7 +18,7 @@ from holdfast.vault.workers import to_the_end
 NO_LIMIT: Final = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """On which terms the vault takes new deals just now.
 

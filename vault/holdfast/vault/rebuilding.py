@@ -6,7 +6,6 @@ What comes out is checked against its ChunkId, so no sibling has to be trusted.
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol import merkle
@@ -15,6 +14,7 @@ from holdfast.protocol.chunk import ChunkHeader, ShardProof, chunk_id
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.erasure import codec
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.malformed import MalformedChunk
 from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
@@ -41,7 +41,7 @@ class MalformedUploadError(ProtocolError):
     """k verified shards do not make the chunk they belong to: its owner cheated."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filled:
     """How many shards are durable again, and how many siblings could not be asked."""
 
@@ -49,7 +49,7 @@ class Filled:
     unanswered: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LostShard:
     """A chunk whose shard is to be rebuilt."""
 

@@ -8,12 +8,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.operator import OPERATOR_REQUEST, OperatorRequest, Order
 from holdfast.vault.config import ConfigError, VaultDirectory
 from holdfast.vault.disk import PosixDisk
@@ -29,7 +29,7 @@ from holdfast.wire.v1.vault_pb2_grpc import VaultStub
 Report = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scrubbed:
     """What a whole round found; `missing` counts what was known to be lost, too."""
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Final
 
+from holdfast.protocol.frozen import frozen
 from holdfast.vault.holdings_driver import HoldingsDriver
 from holdfast.vault.holdings_queries import Scrubbed
 from holdfast.vault.shard_files import ShardDamagedError
@@ -14,7 +14,7 @@ REMEMBER_EVERY: Final = 256
 SHARDS_A_STEP: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far one round is, in shards; `damaged` was news."""
 

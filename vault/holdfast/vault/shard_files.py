@@ -10,13 +10,13 @@ import errno
 import itertools
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from holdfast.protocol import merkle
 from holdfast.protocol.chunk import SHARD_PROOF, ChunkMismatchError, ShardProof
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import LEAF_BYTES, ChunkId, DealId
 from holdfast.vault.disk import Buffer, Disk
 
@@ -33,7 +33,7 @@ class ShardDamagedError(ChunkMismatchError):
     """A shard's file is gone, or does not hold what its chunk says."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredShard:
     """A shard read and verified: its proof, leaf hashes and bytes."""
 

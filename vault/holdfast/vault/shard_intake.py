@@ -1,11 +1,11 @@
 """The Store stream: owners send shards, verified and staged as they arrive."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.chunk import ShardProof
 from holdfast.protocol.deal import Deal, Purpose
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId, DealId
 from holdfast.vault.authority import Authority
 from holdfast.vault.core.holding_events import (
@@ -32,7 +32,7 @@ STREAMS_PER_DEAL: Final = 4
 STREAMS_MAX: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArrivedShard:
     """All bytes of one shard, as they came; not yet verified."""
 

@@ -7,12 +7,12 @@ for an open slot whole shards alone.
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol import merkle
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.deal import Deal, Purpose
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.takeover import TAKEOVER_REQUEST, SignedTakeoverRequest
@@ -33,7 +33,7 @@ STREAMS_PER_DEAL: Final = 32
 STREAMS_MAX: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leave:
     """What a stream may fetch: a deal, or of it only what a sibling's entry lacks.
 

@@ -1,7 +1,6 @@
 """One sibling's Fetch stream, from which a holder takes whole shards."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -9,6 +8,7 @@ import grpc
 from holdfast.protocol import merkle
 from holdfast.protocol.chunk import ChunkHeader, ShardProof
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.malformed import ProvenShard
 from holdfast.protocol.units import ChunkId
 from holdfast.vault.shard_files import verified_hashes
@@ -18,7 +18,7 @@ from holdfast.wire import frames, rpc
 FETCH_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FetchedShard:
     """A sibling's shard, which its proof shows to be the chunk's, and its root."""
 

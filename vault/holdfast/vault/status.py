@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import grpc
 
 from holdfast.ledger.core.errors import hold
 from holdfast.ledger.health import LedgerHealth
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import KIB
 from holdfast.vault.config import VaultDirectory
 from holdfast.vault.core.own_record import OwnRecord
@@ -26,7 +26,7 @@ _WHILE_AWAY: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """What is known of one vault; `said` is its own description while it serves.
 

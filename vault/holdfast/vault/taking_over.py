@@ -7,7 +7,6 @@ anywhere, or one that finds a newer head, only does what is left.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -16,6 +15,7 @@ from holdfast.protocol.chunk import ChunkHeader
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.encoding import Reader
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import (
     CHUNKS_MAX,
     MANIFEST_ENTRY,
@@ -52,7 +52,7 @@ _ENTRY_BYTES: Final = 36
 Requests = Mapping[VaultId, SignedTakeoverRequest]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """The newest full receipt that the siblings have, and who of them has it."""
 

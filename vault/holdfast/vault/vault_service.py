@@ -6,7 +6,6 @@ with INVALID_ARGUMENT.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -16,6 +15,7 @@ from holdfast.ledger.core.countersigning import account_signature
 from holdfast.ledger.health import LedgerHealth
 from holdfast.protocol.deal import QUOTE, Deal, Purpose
 from holdfast.protocol.errors import DecodingError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.malformed import MALFORMED_CHUNK
 from holdfast.protocol.manifest import (
     HEAD,
@@ -53,7 +53,7 @@ M = TypeVar("M", bound=Message)
 AnyContext = grpc.aio.ServicerContext[Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditFigures:
     """What the audit side tells everybody who asks how this vault stands.
 

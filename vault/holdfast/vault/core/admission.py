@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from holdfast.protocol.deal import Quote
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import DEAL_BYTES_MAX, DealId, Grains, VaultId
 from holdfast.vault.core.holding_events import Refuse
 from holdfast.vault.core.refusals import Refusal
@@ -17,7 +18,7 @@ VALID_EPOCHS: Final = 3
 QUOTES_MAX: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """What the vault has to offer just now.
 
@@ -38,7 +39,7 @@ class Offer:
         return min(self.limit_bytes - committed, self.free_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuoteAsked:
     """Somebody asks for a price; a deal that is held here keeps its `held_price`."""
 
@@ -51,7 +52,7 @@ class QuoteAsked:
     held_price: Grains | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Promise:
     """What quotes of one deal bind: it may get this capacity, until that epoch."""
 
@@ -60,7 +61,7 @@ class Promise:
     asker: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GiveQuote:
     """Journal the promise, then sign and send the quote."""
 

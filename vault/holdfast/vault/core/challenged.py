@@ -2,16 +2,16 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from holdfast.protocol.answer import Answer, EntryProof, LeafProof
 from holdfast.protocol.challenge import Challenge
 from holdfast.protocol.checkpoint import Entry, StandingCheckpoint
+from holdfast.protocol.frozen import frozen
 from holdfast.vault.core.declared import Declared
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WantedLeaf:
     """One challenged leaf: byte `offset` of the manifest byte space of an entry.
 

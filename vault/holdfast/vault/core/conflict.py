@@ -1,10 +1,10 @@
 """Proof that a deal's history forked: two heads of one sequence, each countersigned."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import HEAD, SignedHead
 from holdfast.protocol.receipt import RECEIPT, SignedReceipt
 from holdfast.protocol.units import Digest, NetworkId, VaultId
@@ -14,7 +14,7 @@ class ConflictError(ProtocolError):
     """What was shown does not prove that a deal's history forked."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conflict:
     """Two different heads of one sequence; neither can have been acknowledged."""
 

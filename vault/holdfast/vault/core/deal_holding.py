@@ -9,6 +9,7 @@ from enum import Enum
 
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.chunk import ChunkHeader
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import NO_HEAD
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.sums import EMPTY_ROOT
@@ -26,7 +27,7 @@ class Phase(Enum):
     COLLECTED = "the deal is over and deleted"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StagedShard:
     """A shard on disk that no head covers yet; `length` is its chunk's."""
 
@@ -35,7 +36,7 @@ class StagedShard:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PendingHead:
     """A countersigned head without a full receipt, and what it is a change of."""
 

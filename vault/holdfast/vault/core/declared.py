@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from holdfast.protocol.checkpoint import Entries, Entry, StandingCheckpoint
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import SignedHead
 from holdfast.protocol.sums import SumTree
 from holdfast.protocol.units import DealId, Digest
@@ -36,7 +37,7 @@ class Declared:
         return self._places[deal]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stood:
     """A checkpoint of ours that stands, with what it declares."""
 
@@ -49,7 +50,7 @@ class Stood:
         return self.standing.checkpoint.value.epoch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """What differs between two sets of entries."""
 

@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from holdfast.ledger.core.operations import Operation
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.checkpoint import Entries, Entry
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.judgement import Question
 from holdfast.protocol.repair import SignedSiblingRequest
 from holdfast.protocol.signing import Signed
@@ -22,21 +23,21 @@ from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import Saved
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Save:
     """Make this durable before anything else leaves."""
 
     saved: Saved
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WakeAt:
     """Report `Woken` at this second."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """Ask a peer, giving up after `seconds`; report `Replied` or `Unanswered`."""
 
@@ -45,7 +46,7 @@ class Call:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """Answer what was asked under `token`."""
 
@@ -53,7 +54,7 @@ class Reply:
     reply: messages.Reply
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refuse:
     """Refuse what was asked under `token`."""
 
@@ -62,14 +63,14 @@ class Refuse:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeEntries:
     """Report what is held now as `EntriesTaken`, for the checkpoint of `epoch`."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadLeaves:
     """Read these leaves and report `LeavesRead`."""
 
@@ -77,7 +78,7 @@ class ReadLeaves:
     wanted: tuple[WantedLeaf, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealAnswer:
     """Sign our answer, judge it as a neighbour would, and report `AnswerSealed`."""
 
@@ -85,7 +86,7 @@ class SealAnswer:
     question: Question
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckAnswer:
     """Judge a neighbour's answer and report `AnswerChecked`."""
 
@@ -94,7 +95,7 @@ class CheckAnswer:
     question: Question
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JudgeAnswer:
     """Judge an answer that the court was shown, and report `AnswerJudged`."""
 
@@ -102,7 +103,7 @@ class JudgeAnswer:
     question: Question
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowAudit:
     """Answer what was asked under `token` with a kept answer, or refuse it."""
 
@@ -111,21 +112,21 @@ class ShowAudit:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeepAnswer:
     """Keep an answer for auditors; nothing waits for it."""
 
     answer: Signed[Answer]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LetGo:
     """A checkpoint with these entries was answered: older bytes may go."""
 
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RebuildMissing:
     """Rebuild what `entry` declares missing and report `MissingRebuilt`."""
 
@@ -134,7 +135,7 @@ class RebuildMissing:
     requests: Mapping[VaultId, SignedSiblingRequest]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeOver:
     """Rebuild what index `index` of a deal needs and report `TakenOver`.
 
@@ -150,28 +151,28 @@ class TakeOver:
     last_requests: Mapping[VaultId, SignedTakeoverRequest] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropTakeover:
     """Another vault has the slot: delete what was fetched for it."""
 
     deal: DealId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FindDeals:
     """Ask the ledger for deals that are not mirrored; report `DealsFound`."""
 
     deals: tuple[DealId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Submit:
     """Submit an operation with the vault's account; report `OperationEnded`."""
 
     operation: Operation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Log:
     """Tell the operator; `fields` go beside the message."""
 

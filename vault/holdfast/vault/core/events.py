@@ -1,11 +1,10 @@
 """What happens to a vault's audit side: facts, each with the second it was learned."""
 
-from dataclasses import dataclass
-
 from holdfast.ledger.core.operations import Operation
 from holdfast.protocol.answer import Answer, LeafProof
 from holdfast.protocol.checkpoint import Entries
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import SignedHead
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.signing import Signed
@@ -18,7 +17,7 @@ Peer = VaultId | int
 """A vault, or the place of a seed endpoint in the configuration."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Woken:
     """Time has passed; `entropy` are 32 fresh random bytes."""
 
@@ -26,14 +25,14 @@ class Woken:
     entropy: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerAdvanced:
     """The ledger's mirror has taken in something new."""
 
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """A peer asks; the reply or refusal goes back under the same token."""
 
@@ -42,7 +41,7 @@ class Asked:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replied:
     """A peer replied to a request of ours."""
 
@@ -52,7 +51,7 @@ class Replied:
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unanswered:
     """A peer refused a request of ours; without a kind, it could not be reached."""
 
@@ -63,7 +62,7 @@ class Unanswered:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dated:
     """The newest full receipt of a deal: its head's sequence, its youngest epoch."""
 
@@ -72,7 +71,7 @@ class Dated:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EntriesTaken:
     """What the vault holds now, with the signed heads and dated full receipts."""
 
@@ -83,7 +82,7 @@ class EntriesTaken:
     dated: tuple[Dated, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeavesRead:
     """The challenged leaves of `epoch`; None for one that is damaged or gone."""
 
@@ -92,7 +91,7 @@ class LeavesRead:
     leaves: tuple[LeafProof | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerSealed:
     """Our answer is signed and verified, or `fault` says why it would not hold."""
 
@@ -102,7 +101,7 @@ class AnswerSealed:
     fault: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerChecked:
     """A neighbour's answer was verified; `fault` says what is wrong with it."""
 
@@ -112,7 +111,7 @@ class AnswerChecked:
     fault: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerJudged:
     """An answer that the court was shown was judged; `fault` says what is wrong."""
 
@@ -121,7 +120,7 @@ class AnswerJudged:
     fault: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MissingRebuilt:
     """An attempt to rebuild one deal's missing shards ended."""
 
@@ -130,7 +129,7 @@ class MissingRebuilt:
     shards: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakenOver:
     """An attempt to take over an index of a deal ended: with our claim, or why not."""
 
@@ -141,7 +140,7 @@ class TakenOver:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealsFound:
     """The ledger was asked for deals not mirrored; `deals` are those it knows.
 
@@ -153,7 +152,7 @@ class DealsFound:
     deals: tuple[Deal, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OperationEnded:
     """The ledger applied our operation, or `fault` says why not."""
 
@@ -162,7 +161,7 @@ class OperationEnded:
     fault: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordMade:
     """We have a new record of ourselves to spread."""
 

@@ -1,35 +1,34 @@
 """What vaults say to each other about misses and cases, as values."""
 
-from dataclasses import dataclass
-
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import Case, CaseFile
 from holdfast.protocol.checkpoint import SignedCheckpoint, StorageCertificate
 from holdfast.protocol.faults import Miss, MissCertificate
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ping:
     """Asks whether somebody is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PingFor:
     """Asks whether this vault can be reached."""
 
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reached:
     """Whether it could be reached."""
 
     reached: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TellMiss:
     """A neighbour's word, to its fellows, that a vault's epoch was missed."""
 
@@ -37,7 +36,7 @@ class TellMiss:
     signer: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TellMissed:
     """The certificate of a missed epoch, on its way to everybody.
 
@@ -48,14 +47,14 @@ class TellMissed:
     checkpoint: SignedCheckpoint | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskMisses:
     """Asks for what is known of a vault's missed epochs."""
 
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MissesOf:
     """The misses known, ascending by epoch, and the newest storage certificate."""
 
@@ -63,28 +62,28 @@ class MissesOf:
     certificate: StorageCertificate | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenCase:
     """A case for the committee that judges it, or for the accused to know."""
 
     case: Case
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskCase:
     """Asks for the newest case against a vault."""
 
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseOf:
     """That case, as a file that anybody can judge."""
 
     file: CaseFile
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskAudit:
     """Asks for the answer of one audit."""
 
@@ -92,7 +91,7 @@ class AskAudit:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditOf:
     """That answer, if it is kept."""
 

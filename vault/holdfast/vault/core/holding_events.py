@@ -5,8 +5,8 @@ only ask. Effects are orders to the shell, in order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import ManifestEntry, SignedHead
 from holdfast.protocol.receipt import FullReceipt, SignedReceipt
 from holdfast.protocol.units import ChunkId, Digest
@@ -16,7 +16,7 @@ Span = tuple[int, int]
 """(first byte, byte count) in the byte space of a deal's newest full manifest."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Countersigned:
     """A head with this holder's receipt for it."""
 
@@ -33,7 +33,7 @@ class Countersigned:
 # Events
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardOffered:
     """Somebody who may write wants to send a shard; `room` is what the vault has."""
 
@@ -43,7 +43,7 @@ class ShardOffered:
     room: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardStaged:
     """A verified shard is on disk, not yet durable; `length` is its chunk's."""
 
@@ -53,21 +53,21 @@ class ShardStaged:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StagedExpired:
     """Shards that were staged before this second are not kept any longer."""
 
     before: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StagedDropped:
     """Staged shards are no longer there."""
 
     chunks: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeadProposed:
     """The owner signed a head; `conflict` are proven heads of one sequence."""
 
@@ -77,7 +77,7 @@ class HeadProposed:
     conflict_sequence: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ManifestChecked:
     """What a proposed change makes of its base.
 
@@ -94,7 +94,7 @@ class ManifestChecked:
     durable: Mapping[ChunkId, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeadCountersigned:
     """A head, the change from `base` and the receipt are journalled.
 
@@ -106,7 +106,7 @@ class HeadCountersigned:
     settled: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FullReceiptShown:
     """Somebody handed over a verified full receipt.
 
@@ -118,7 +118,7 @@ class FullReceiptShown:
     renewed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeadAcknowledged:
     """A full receipt is journalled; `missing` places lost chunks in its manifest."""
 
@@ -127,7 +127,7 @@ class HeadAcknowledged:
     missing: Mapping[ChunkId, Span | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeadAdopted:
     """An acknowledged head was journalled that was never proposed here.
 
@@ -141,7 +141,7 @@ class HeadAdopted:
     missing: Mapping[ChunkId, Span | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdoptedSigned:
     """All shards of an adopted head are durable, and our receipt is journalled."""
 
@@ -149,26 +149,26 @@ class AdoptedSigned:
     receipt: SignedReceipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptRenewed:
     """The newest full receipt is journalled anew, with the present holders'."""
 
     full: FullReceipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckpointOffered:
     """The newest full head went into a checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckpointAnswered:
     """A checkpoint with this head was answered; None: it had no entry of this deal."""
 
     head: Digest | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeadsForgotten:
     """Heads are gone, and the shards that only they had: chunks with their lengths."""
 
@@ -176,28 +176,28 @@ class HeadsForgotten:
     chunks: Mapping[ChunkId, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardsDamaged:
     """Shards are altered or gone; None: their chunk is not in the newest full head."""
 
     spans: Mapping[ChunkId, Span | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardsRebuilt:
     """Shards that were missing are durable again."""
 
     chunks: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShardsVoided:
     """Chunks were proved malformed: nobody can have or rebuild a shard of them."""
 
     spans: Mapping[ChunkId, Span | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DealCollected:
     """The deal is over and everything of it was deleted."""
 
@@ -222,7 +222,7 @@ Event = Question | ShardFact | HeadFact | CheckpointOffered
 # Effects
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refuse:
     """Answer no, with one plain sentence."""
 
@@ -230,34 +230,34 @@ class Refuse:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeShard:
     """Verify the shard and stage it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HaveShard:
     """Confirm the shard without writing: it is here already."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HealShard:
     """Verify the shard and put it durably where a lost one was."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckManifest:
     """Make the manifest from base and change, then say what came out."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GiveReceipt:
     """Answer with the receipt that was given before."""
 
     receipt: SignedReceipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowNewer:
     """Answer with the newest countersigned head and the newest full receipt."""
 
@@ -265,38 +265,38 @@ class ShowNewer:
     full: FullReceipt | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskShards:
     """Answer which chunks' shards must be sent first."""
 
     chunks: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Countersign:
     """Make staged shards durable, sign the receipt, journal, then answer."""
 
     settle: tuple[ChunkId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeepFullReceipt:
     """Journal the full receipt and promote its head."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenewFullReceipt:
     """Journal the full receipt in place of the one kept, for the same head."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForgetHeads:
     """Journal that heads are gone, then delete shards nothing else needs."""
 
     digests: tuple[Digest, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropStaged:
     """Delete staged shards."""
 

@@ -5,12 +5,12 @@ statement because a case is left out.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from holdfast.ledger.core import court
 from holdfast.ledger.core.court import CaseError, judge_case
 from holdfast.ledger.core.values import Listing
 from holdfast.protocol.cases import Case
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import EJECTIONS_MAX, Ejection
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.case_book import CaseBook, Kept
@@ -24,7 +24,7 @@ Counted = Iterable[tuple[VaultId, int]]
 """The vault and the epoch of each certificate that a settlement counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Review:
     """What keeps us from signing ejections: cases not seen, and cases objected to."""
 
@@ -32,7 +32,7 @@ class Review:
     objected: tuple[Digest, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Weighed:
     """A case that convicts, with the ejection that it makes."""
 

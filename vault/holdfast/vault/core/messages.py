@@ -8,6 +8,7 @@ from holdfast.protocol.checkpoint import (
     SignedCheckpoint,
     StorageCertificate,
 )
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import SignedHead
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.record import SignedRecord
@@ -19,7 +20,7 @@ from holdfast.vault.core.takeover_messages import ClaimSlot as ClaimSlot  # noqa
 from holdfast.vault.core.takeover_messages import Listed as Listed  # noqa: PLC0414
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gossip:
     """The records that the caller knows, by sequence, and some that it pushes.
 
@@ -31,7 +32,7 @@ class Gossip:
     push_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GossipReply:
     """Records that the caller lacks, and vaults whose records it should push."""
 
@@ -39,7 +40,7 @@ class GossipReply:
     wanted: tuple[VaultId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferCheckpoint:
     """A checkpoint with what changed since the entries whose root is `base`.
 
@@ -54,59 +55,59 @@ class OfferCheckpoint:
     certificate: StorageCertificate | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acknowledged:
     """The neighbour's signature of the acknowledgement."""
 
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BaseUnknown:
     """The neighbour does not know the base: it needs all entries."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SubmitAnswer:
     """The answer of an epoch."""
 
     answer: Signed[Answer]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Voted:
     """The neighbour's signature of its vote."""
 
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowReceipt:
     """A full receipt that checkpoints must not fall behind."""
 
     receipt: FullReceipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Noted:
     """Taken, nothing to say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskLastCheckpoint:
     """Asks for the newest acknowledged checkpoint of a vault."""
 
     vault: VaultId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LastCheckpoint:
     """That checkpoint, or None."""
 
     checkpoint: SignedCheckpoint | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certify:
     """Certificates, and the entries of every checkpoint that they name."""
 
@@ -123,7 +124,7 @@ class Counted:
     checkpoint: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProposeSettlement:
     """A statement, its proposer's signature, and what it counts and lists."""
 
@@ -134,7 +135,7 @@ class ProposeSettlement:
     listed: tuple[Listed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettlementReply:
     """A member's signature, or what keeps it from signing.
 
@@ -151,14 +152,14 @@ class SettlementReply:
     lacking_claims: tuple[Digest, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskTotals:
     """Asks for all totals of one period's settlement."""
 
     period: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TotalsOf:
     """All totals of one period's settlement."""
 
@@ -166,7 +167,7 @@ class TotalsOf:
     totals: Totals
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskProof:
     """Asks for the proof of one total of the newest settlement."""
 
@@ -174,7 +175,7 @@ class AskProof:
     id: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proven:
     """The leaf with its proof, or the leaves beside the place of an absent one."""
 

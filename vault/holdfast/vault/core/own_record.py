@@ -12,6 +12,7 @@ from holdfast.ledger.core.values import Listing
 from holdfast.protocol.answer import Answer
 from holdfast.protocol.cases import Case, CaseFile
 from holdfast.protocol.faults import MissCertificate
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.placement import majority
 from holdfast.protocol.settlement import Certificate
@@ -26,7 +27,7 @@ from holdfast.vault.core.saved import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accusation:
     """A case against the vault, judged in `period`, and how it ended so far."""
 
@@ -42,7 +43,7 @@ class Accusation:
         return sum(e.slashed for e in ejections if e.case_digest == digest)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Earned:
     """What the vault earned up to a settled period, and since the one before."""
 
@@ -51,7 +52,7 @@ class Earned:
     grains: Grains
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """How a vault stands, in one word, and the reason in one sentence."""
 

@@ -1,7 +1,6 @@
 """Certificates of unsettled epochs, ours and those collected for the committee."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.protocol.checkpoint import (
@@ -11,13 +10,14 @@ from holdfast.protocol.checkpoint import (
 )
 from holdfast.protocol.earnings import Proved
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.messages import Certify, Counted
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.saved import CertificateCollected, Restored
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """A certificate by its name, with its entries, known since a second."""
 

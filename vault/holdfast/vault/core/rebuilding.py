@@ -4,11 +4,11 @@ A deal whose siblings gave nothing back is tried again in the next epoch, then a
 two, four and eight: what they cannot give costs them, and us, nearly nothing.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.repair import (
     SIBLING_REQUEST,
     SiblingRequest,
@@ -26,7 +26,7 @@ SLACK_PARTS: Final = 20
 REST_EPOCHS_MAX: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rest:
     """How long a deal is left alone: not before epoch `until`."""
 

@@ -13,6 +13,7 @@ from holdfast.protocol.checkpoint import (
     StorageCertificate,
 )
 from holdfast.protocol.faults import Miss, MissCertificate
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.record import SignedRecord
 from holdfast.protocol.settlement import Certificate, Totals
 from holdfast.protocol.signing import Signed
@@ -30,7 +31,7 @@ class Outcome(Enum):
     VOID = "void"  # there was nothing to answer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckpointSigned:
     """We signed this checkpoint; no other of its epoch will ever be signed."""
 
@@ -38,14 +39,14 @@ class CheckpointSigned:
     declared: Declared
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckpointStands:
     """A majority acknowledged our checkpoint."""
 
     standing: StandingCheckpoint
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AcknowledgementGiven:
     """We acknowledged another vault's checkpoint, with these entries."""
 
@@ -53,7 +54,7 @@ class AcknowledgementGiven:
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoteGiven:
     """We voted for a vault's answer of `epoch` on this checkpoint."""
 
@@ -63,7 +64,7 @@ class VoteGiven:
     answer: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditEnded:
     """One of our epochs: how it ended and, unless certified, why."""
 
@@ -72,14 +73,14 @@ class AuditEnded:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateKept:
     """A storage certificate, ours or of a vault that we watch."""
 
     certificate: StorageCertificate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateCollected:
     """A certificate that the committee will count, with its checkpoint's entries."""
 
@@ -88,7 +89,7 @@ class CertificateCollected:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TotalsSettled:
     """The totals behind a settlement that the ledger has."""
 
@@ -96,14 +97,14 @@ class TotalsSettled:
     totals: Totals
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MissGiven:
     """We called an epoch of a vault missed; we never vote for it."""
 
     miss: Signed[Miss]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MissKept:
     """A majority of a vault's neighbours called an epoch missed.
 
@@ -114,7 +115,7 @@ class MissKept:
     checkpoint: SignedCheckpoint | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseKept:
     """A case that was brought to us, or that we opened, in `period`."""
 
@@ -122,7 +123,7 @@ class CaseKept:
     period: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseUpheld:
     """The settlement that names a case which we keep."""
 
@@ -130,7 +131,7 @@ class CaseUpheld:
     certificate: Certificate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseAnswered:
     """The right answer with which the accused proved itself in court."""
 
@@ -138,14 +139,14 @@ class CaseAnswered:
     answer: Signed[Answer]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClaimKept:
     """A candidate's claim to an open slot, which held when it was brought to us."""
 
     takeover: SignedTakeover
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordKnown:
     """The newest record of a vault."""
 

@@ -1,11 +1,10 @@
 """What a candidate for an open slot may fetch here: the rules, top down (design §6)."""
 
-from dataclasses import dataclass
-
 from holdfast.ledger.core import slots
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.faults import MissCertificate, check_miss
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.takeover import (
     TAKEOVER_REQUEST,
     SignedTakeoverRequest,
@@ -16,7 +15,7 @@ from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.refusals import Refusal, RefusedError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeoverLeave:
     """What a candidate may have of a deal: its newest head, and whole shards.
 

@@ -1,20 +1,19 @@
 """What vaults say to each other about open slots, as values."""
 
-from dataclasses import dataclass
-
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.settlement import Replacement
 from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClaimSlot:
     """A candidate's claim to an open slot, for the committee."""
 
     takeover: SignedTakeover
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """A replacement that a settlement lists, and the claim behind it.
 

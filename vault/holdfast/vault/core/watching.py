@@ -4,7 +4,7 @@ One acknowledgement and one vote for each vault and epoch, saved before they
 leave. Whatever does not hold is refused with the reason.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NoReturn
 
 from holdfast.ledger.core.questions import question_of
@@ -15,6 +15,7 @@ from holdfast.protocol.checkpoint import (
     StorageCertificate,
 )
 from holdfast.protocol.errors import ProtocolError
+from holdfast.protocol.frozen import frozen
 from holdfast.protocol.receipt import check_full_receipt
 from holdfast.protocol.units import Digest, VaultId
 from holdfast.vault.core.answering import vote_message
@@ -72,7 +73,7 @@ CONFLICTS_MAX: Final = 64
 Conflict = tuple[SignedCheckpoint, SignedCheckpoint]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watched:
     """The newest checkpoint of a vault that we acknowledged, with its entries."""
 
