@@ -14,7 +14,8 @@ from typing import Any
 from compile_source import compile_source
 from evm_anvil import running_anvil
 from evm_chain import TestChain
-from evm_network import Chain, TestNetwork, account, make_vault
+from evm_network import Chain, TestNetwork
+from evm_people import account, make_vault
 from evm_stage import CAPACITY, END, STAKE, Stage, set_stage
 from holdfast.protocol.settlement import (
     REPLACEMENT_LEAF,

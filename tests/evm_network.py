@@ -1,12 +1,9 @@
 """A whole network on a test chain: contracts, vaults, their committees, settlements."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pytest
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_tester.exceptions import TransactionFailed
 from web3 import Web3
@@ -14,12 +11,12 @@ from web3.contract import Contract
 from web3.exceptions import Web3Exception
 from web3.logs import DISCARD
 
+from evm_people import TestVault, account, address_bytes
 from holdfast.contracts import load
 from holdfast.contracts.points import key_point, signature_point
 from holdfast.ledger.core.registry import CONSENT, Consent
 from holdfast.ledger.core.typed_data import DOMAIN_NAME, DOMAIN_VERSION
 from holdfast.protocol import bls, placement
-from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import NETWORK_PARAMS, NetworkParams
 from holdfast.protocol.settlement import (
     STATEMENT,
@@ -28,7 +25,7 @@ from holdfast.protocol.settlement import (
     Totals,
     signers_bitmap,
 )
-from holdfast.protocol.units import AccountId, Digest, VaultId
+from holdfast.protocol.units import AccountId, Digest
 
 GAS_MAX = 16_000_000
 REFUSALS = (Web3Exception, TransactionFailed)
@@ -61,37 +58,6 @@ class Chain(Protocol):
     def fund(self, account: str) -> None: ...
 
     def header(self, number: int) -> bytes: ...
-
-
-def account(seed: int) -> LocalAccount:
-    secret = hashlib.sha256(b"account %d" % seed).digest()
-    made: LocalAccount = Account.from_key(secret)
-    return made
-
-
-def address_bytes(address: str) -> bytes:
-    return bytes.fromhex(address[2:])
-
-
-@dataclass
-class TestVault:
-    """A vault's keys and the account that stands for it."""
-
-    __test__ = False
-
-    keys: NodeKeys
-    account: LocalAccount
-    payout: str
-
-    @property
-    def id(self) -> VaultId:
-        return self.keys.vault_id
-
-
-def make_vault(seed: int) -> TestVault:
-    keys = NodeKeys(hashlib.sha256(b"vault %d" % seed).digest())
-    payout = Web3.to_checksum_address(hashlib.sha256(b"payout %d" % seed).digest()[:20])
-    return TestVault(keys, account(seed), payout)
 
 
 class TestNetwork:

@@ -6,7 +6,8 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from evm_network import GRAINS, TestNetwork, TestVault, account, address_bytes
+from evm_network import GRAINS, TestNetwork
+from evm_people import TestVault, account, address_bytes
 from holdfast.protocol.deal import deal_id
 from holdfast.protocol.settlement import (
     DEAL_LEAF,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from compile_source import compile_source
-from evm_network import REFUSALS, address_bytes, create_address
+from evm_network import REFUSALS, create_address
+from evm_people import address_bytes
 from evm_stage import Stage
 from holdfast.contracts import load
 

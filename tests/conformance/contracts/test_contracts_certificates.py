@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from compile_source import compile_source
-from evm_network import TestNetwork, make_vault, signers_mask
+from evm_network import TestNetwork, signers_mask
+from evm_people import make_vault
 from evm_stage import STAKE, Stage, set_stage
 from holdfast.contracts.points import signature_point
 from holdfast.protocol import bls

@@ -3,7 +3,8 @@
 import pytest
 import rlp
 
-from evm_network import REFUSALS, TestNetwork, make_vault
+from evm_network import REFUSALS, TestNetwork
+from evm_people import make_vault
 from evm_stage import Stage, proof_argument
 from holdfast.contracts import load
 from holdfast.contracts.points import key_point, signature_point

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evm_network import account, make_vault
+from evm_people import account, make_vault
 from evm_stage import CAPACITY, END, PRICE, Stage
 
 

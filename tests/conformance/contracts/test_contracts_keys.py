@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from compile_source import compile_source
-from evm_network import TestNetwork, account, make_vault
+from evm_network import TestNetwork
+from evm_people import account, make_vault
 from evm_stage import STAKE, Stage, set_stage
 from holdfast.contracts.points import P, key_point, signature_point
 from holdfast.protocol import bls

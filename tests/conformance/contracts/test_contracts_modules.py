@@ -12,7 +12,8 @@ from nacl.signing import SigningKey
 from py_arkworks_bls12381 import G2Point
 
 from compile_source import compile_source
-from evm_network import TestNetwork, make_vault
+from evm_network import TestNetwork
+from evm_people import make_vault
 from evm_stage import set_stage
 from holdfast.contracts.points import key_point, signature_point
 from holdfast.protocol import bls, placement

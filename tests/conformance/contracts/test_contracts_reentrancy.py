@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from compile_source import compile_source
-from evm_network import TestNetwork, make_vault
+from evm_network import TestNetwork
+from evm_people import make_vault
 from evm_stage import CAPACITY, Stage, set_stage
 from holdfast.protocol.settlement import Ejection
 from holdfast.protocol.units import Digest

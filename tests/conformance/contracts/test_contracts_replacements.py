@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evm_network import TestVault, make_vault, said
+from evm_network import said
+from evm_people import TestVault, make_vault
 from evm_stage import CAPACITY, END, PRICE, STAKE, Stage
 from holdfast.protocol.settlement import (
     DEAL_LEAF,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from evm_network import GRAINS, make_vault, said
+from evm_network import GRAINS, said
+from evm_people import make_vault
 from evm_stage import CAPACITY, END, PRICE, STAKE, Stage
 from holdfast.protocol import bls
 from holdfast.protocol.pricing import escrow_needed
