@@ -17,7 +17,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from holdfast.client.core.blobs import BlobKind, blob_id
+from holdfast.client.core.blobs import BlobId, BlobKind, blob_id
 from holdfast.client.core.index import Index, PackRecord, record_of
 from holdfast.client.core.pack import pack_blobs
 from holdfast.client.output import table_lines
@@ -87,7 +87,7 @@ def index_lookups(blobs: int) -> Work:
     return lambda: [index.find(blob) for blob in known * (1000 // len(known) + 1)]
 
 
-def _ids(record: PackRecord) -> list[object]:
+def _ids(record: PackRecord) -> list[BlobId]:
     return [record.blob(row) for row in range(record.count)]
 
 

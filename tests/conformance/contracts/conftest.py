@@ -35,7 +35,8 @@ if EVM:
     from contract_mutants import SWITCH
     from evm_anvil import anvil_program, running_anvil
     from evm_chain import TestChain
-    from evm_network import TestNetwork, make_vault
+    from evm_network import TestNetwork
+    from evm_people import make_vault
     from evm_stage import Stage, set_stage
 
     ANVIL = anvil_program()
