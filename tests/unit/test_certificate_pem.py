@@ -18,3 +18,9 @@ def test_a_certificate_comes_back_as_it_was_made() -> None:
 def test_what_is_no_certificate_is_a_value_error(noise: bytes) -> None:
     with pytest.raises(ValueError, match="ertificate"):
         certificate_pem(noise)
+
+
+@given(st.binary(min_size=1, max_size=40) | st.just(DER))
+def test_nothing_may_follow_a_certificate(more: bytes) -> None:
+    with pytest.raises(ValueError, match="certificate"):
+        certificate_pem(DER + more)

@@ -91,12 +91,23 @@ def make_certificate() -> TlsIdentity:
 
 def certificate_pem(der: bytes) -> bytes:
     """Return a DER certificate as PEM, or raise ValueError."""
+    if not _is_whole(der):
+        raise ValueError("no certificate: it is cut off, or something follows it")
     try:
         # OpenSSL reads it; the package cryptography would be 40 ms of a command.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
     except ssl.SSLError as error:
         raise ValueError(f"no certificate: {error.reason}") from error
     return ssl.DER_cert_to_PEM_cert(der).encode()
+
+
+def _is_whole(der: bytes) -> bool:
+    """Return whether a DER value ends where its length says; OpenSSL reads on."""
+    if len(der) < 2:
+        return False
+    more = der[1] & 0x7F if der[1] & 0x80 else 0
+    length = int.from_bytes(der[2 : 2 + more], "big") if more else der[1]
+    return len(der) == 2 + more + length
 
 
 def connect(endpoint: str, certificate: bytes) -> grpc.aio.Channel:
