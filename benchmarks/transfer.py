@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -25,13 +24,14 @@ from holdfast.wire import process
 
 process.prepare()  # before NumPy is imported
 
+from proc_figures import cpu_seconds_of, own_peak_rss_mib  # noqa: E402
+
 from holdfast.client import AsyncClient, Profile  # noqa: E402
 from holdfast.client.core.key_slots import Strength  # noqa: E402
 from holdfast.client.local_network import LocalNetwork  # noqa: E402
 
 GIB = 1 << 30
 FIRST_BYTE_OF = 48 << 20
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 async def transfer(
@@ -46,7 +46,7 @@ async def transfer(
         start = _Reading.now(vaults)
         result = await client.backup([source])
         up = _Reading.now(vaults).since(start)
-        peak = _peak_mib()
+        peak = round(own_peak_rss_mib())
         start = _Reading.now(vaults)
         report = await client.restore("latest", target)
         down = _Reading.now(vaults).since(start)
@@ -60,7 +60,7 @@ async def transfer(
         **down.figures("download", sent),
         "first_byte_ms": round(first_byte * 1e3, 1),
         "upload_peak_rss_mib": peak,
-        "peak_rss_mib": _peak_mib(),
+        "peak_rss_mib": round(own_peak_rss_mib()),
     }
 
 
@@ -83,7 +83,7 @@ class _Reading:
 
     @classmethod
     def now(cls, vaults: list[int]) -> "_Reading":
-        return cls(time.perf_counter(), time.process_time(), _cpu_seconds(vaults))
+        return cls(time.perf_counter(), time.process_time(), cpu_seconds_of(vaults))
 
     def since(self, start: "_Reading") -> "_Reading":
         return _Reading(
@@ -98,18 +98,6 @@ class _Reading:
             f"{way}_client_cpu_s_gib": round(self.client * GIB / size, 2),
             f"{way}_vaults_cpu_s_gib": round(self.vaults * GIB / size, 2),
         }
-
-
-def _peak_mib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-def _cpu_seconds(pids: list[int]) -> float:
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
 
 
 def measure(mib: int, vaults: int, runs: int) -> list[dict[str, Any]]:
