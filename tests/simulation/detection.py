@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from holdfast.protocol.answer import LeafProof
-from holdfast.vault.core import effects as fx
-from holdfast.vault.core.deal_holding import DealHolding
+from holdfast.protocol.checkpoint import Entries, Entry
+from holdfast.protocol.chunk import ChunkHeader
+from simulation.sim_holder import SimHolder
 from simulation.sim_vault import SimVault
 
 
@@ -29,15 +30,12 @@ class Detection:
 
     droppers: dict[int, Dropped] = field(default_factory=dict)
 
-    def read(
-        self,
-        vault: SimVault,
-        effect: fx.ReadLeaves,
-        leaves: Sequence[LeafProof | None],
-    ) -> None:
+    def read(self, vault: SimVault, leaves: Sequence[LeafProof | None]) -> None:
         if vault.mask is None or vault.mask.drops <= 0 or not leaves:
             return
-        share = missing_share(vault)
+        stood = vault.node.answering.stood
+        assert stood
+        share = missing_share(vault.holder, stood.declared.entries)
         if share <= 0:
             return
         one = self.droppers.setdefault(vault.number, Dropped())
@@ -48,31 +46,27 @@ class Detection:
         one.found = any(leaf is None for leaf in leaves)
 
 
-def missing_share(vault: SimVault) -> float:
-    """Return which share of the bytes that audits can ask for is really gone.
+def missing_share(holder: SimHolder, challenged: Entries) -> float:
+    """Return which share of the bytes that a checkpoint is asked for is really gone.
 
-    What a vault declares missing, or was proved to be no chunk, is not asked for.
+    What its entries declare missing is not asked for, nor is what came after it.
     """
     held = gone = 0
-    for holding in vault.holder.driver.holdings.deals.values():
-        here, lost = _bytes_of(vault, holding)
-        held += here
-        gone += lost
+    for entry in challenged.items:
+        held += entry.present_bytes
+        gone += _bytes_gone(holder, entry)
     return gone / held if held else 0.0
 
 
-def _bytes_of(vault: SimVault, holding: DealHolding) -> tuple[int, int]:
-    """Return the shard bytes not declared missing, and those of them that are gone."""
-    if holding.full is None:
-        return 0, 0
-    store = vault.holder.driver.store
-    manifest = store.queries.manifest(holding.deal, holding.full_digest)
-    held = lost = 0
-    for entry in manifest.entries:
-        if entry.chunk in holding.missing or entry.chunk in holding.void:
-            continue
-        size = holding.shard_bytes(entry.length)
-        held += size
-        if not store.files.has(holding.deal, entry.chunk):
-            lost += size
-    return held, lost
+def _bytes_gone(holder: SimHolder, entry: Entry) -> int:
+    """Return the shard bytes of an entry that are gone and not declared missing."""
+    store = holder.driver.store
+    manifest = store.queries.manifest(entry.deal, entry.head)
+    gone = first = 0
+    for chunk in manifest.entries:
+        size = ChunkHeader(manifest.k, manifest.n, chunk.length).shard_bytes
+        here = store.files.has(entry.deal, chunk.chunk)
+        if not here and not entry.lacks(first, size):
+            gone += size
+        first += size
+    return gone

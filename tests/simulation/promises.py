@@ -80,7 +80,7 @@ class Promises:
                 key = (vault.id, answer.epoch)
                 self._proved[key] = stood.declared.entries
             case "read":
-                self.detection.read(vault, *fact)
+                self.detection.read(vault, fact)
             case "taken":
                 self._taken_over(vault, *fact)
             case "Settle":

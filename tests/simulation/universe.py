@@ -257,7 +257,7 @@ class Universe:
 
     def _read_leaves(self, vault: SimVault, effect: fx.ReadLeaves) -> None:
         leaves = vault.holder.read(effect.wanted)
-        self.watch("read", vault, (effect, leaves))
+        self.watch("read", vault, leaves)
         if vault.mask:
             leaves = vault.mask.read(effect.wanted, leaves)
         self.later(vault, lambda: ev.LeavesRead(self.now, effect.epoch, leaves))
