@@ -13,6 +13,7 @@ import multiprocessing
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,14 @@ def play(seed: int, vaults: int, epochs: int) -> dict[str, Any]:
     with stand_ins():
         story = story_of(seed, vaults, epochs)
         drama = Drama(story, look_every=1 if vaults <= 50 else 8)
-        drama.play()
+        try:
+            drama.play()
+        except Exception as error:  # noqa: BLE001 # other stories go on
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            text = (
+                f"{type(error).__name__}: {error}, line {where.lineno} of {where.name}"
+            )
+            drama.promises.broken.append(f"the story broke off with {text}")
         line = line_of(story, drama, time.process_time() - began)
     del drama
     gc.collect()

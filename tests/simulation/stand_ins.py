@@ -5,9 +5,15 @@ never forge, they lie with their own keys. All of it is put in for the time of a
 story and taken out again; production is unchanged.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+)
 from functools import lru_cache
 from typing import Any
 from unittest import mock
@@ -18,6 +24,7 @@ from holdfast.ledger.core import court
 from holdfast.protocol import bls, judgement, keys
 from holdfast.protocol.errors import SignatureInvalidError
 from holdfast.vault import (
+    authority,
     data_side,
     former_deals,
     leaf_reading,
@@ -144,6 +151,16 @@ class OneAfterAnother:
         return [await one for one in work]
 
 
+class NeverLate:
+    """Stands in for `asyncio` where a call has a limit of time: none takes any."""
+
+    Semaphore = asyncio.Semaphore
+
+    @staticmethod
+    def timeout(_seconds: float) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+
 @contextmanager
 def stand_ins() -> Iterator[None]:
     """Put everything in, and take it out at the end."""
@@ -156,6 +173,7 @@ def stand_ins() -> Iterator[None]:
         (keys.SigningPair, "sign", sign),
         *everywhere(keys, "verify", lambda _: verify),
         (bls, "_backend", StandInBls()),
+        (authority, "asyncio", NeverLate),
         (taking_over, "asyncio", OneAfterAnother),
         (rebuilding, "asyncio", OneAfterAnother),
         *((module, "to_the_end", straight) for module in WAITING),
