@@ -19,6 +19,8 @@ class MemoryChunks:
     lost: set[ChunkId] = field(default_factory=set)
     reads: list[ChunkId] = field(default_factory=list)
     hints: list[tuple[ChunkId, ...]] = field(default_factory=list)
+    garbled: dict[ChunkId, bytes] = field(default_factory=dict)  # until it is reread
+    rereads: list[ChunkId] = field(default_factory=list)
     stop_after: int | None = None
 
     def add(self, ciphertext: bytes | bytearray | memoryview) -> ChunkId:
@@ -33,7 +35,12 @@ class MemoryChunks:
         self.reads.append(chunk)
         if chunk in self.lost or chunk not in self.held:
             raise ChunkUnavailableError(chunk)
-        return self.held[chunk]
+        return self.garbled.get(chunk, self.held[chunk])
+
+    def reread(self, chunk: ChunkId) -> bytes:
+        self.rereads.append(chunk)
+        self.garbled.pop(chunk, None)
+        return self.read(chunk)
 
     def prefetch(self, chunks: Sequence[ChunkId]) -> None:
         self.hints.append(tuple(chunks))

@@ -47,6 +47,7 @@ class Faults:
     refuses_full_receipts: bool = False
     serves_garbage: bool = False
     serves_nothing: bool = False  # hangs on every want
+    lingers: bool = False  # sends a shard's first frame, the others once `goes_on`
     absent: bool = False
     signs_wrongly: bool = False
 
@@ -76,6 +77,7 @@ class VaultStandIn:
         self.on_call: Callable[[str], None] = _ignore
         self.withholds: Callable[[ChunkId], bool] = _never  # hangs on such wants
         self.reached = asyncio.Event()
+        self.goes_on = asyncio.Event()
         self._ledger = ledger
         self._network = ledger.network_id
         self._records = records
@@ -205,6 +207,8 @@ class VaultStandIn:
                 body = bytes(body[:-1]) + bytes([body[-1] ^ 1])
             for part in frames.shard_frames(want.chunk, proof, body):
                 yield part
+                if self.faults.lingers:
+                    await self.goes_on.wait()
 
 
 class _Calls(vault_pb2_grpc.VaultServicer):

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from holdfast.client.core.errors import ChunkUnavailableError
+from holdfast.client.core.read_twice import read_twice
 from holdfast.client.deal_book import DealBook, Terms
 from holdfast.client.deal_footing import footing_of
 from holdfast.client.download import Download, TooFewHoldersError
@@ -17,6 +19,7 @@ from holdfast.ledger.core.operations import Operation
 from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.port import Applied, LedgerAccount
 from holdfast.protocol.deal import Deal
+from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.units import KIB, MIB, AccountId, ChunkId
 from small_market import PATIENT, Market, market
 
@@ -49,13 +52,22 @@ async def reader(book: DealBook) -> Download:
     return download
 
 
-async def read_all(book: DealBook, ids: list[ChunkId]) -> list[bytes]:
+async def read_all(
+    book: DealBook, ids: list[ChunkId], stored: Sequence[bytes] = ()
+) -> list[bytes]:
+    """Return chunks as read; what is none of those `stored` is read again."""
     download = await reader(book)
+
+    def known(data: bytes | memoryview) -> bytes:
+        if stored and data not in stored:
+            raise DecodingError("it does not open")
+        return bytes(data)
+
     try:
 
         def read() -> list[bytes]:
             download.prefetch(ids)
-            return [bytes(download.read(chunk)) for chunk in ids]
+            return [read_twice(download, chunk, known) for chunk in ids]
 
         return await asyncio.to_thread(read)
     finally:
@@ -117,7 +129,50 @@ def test_hostile_holders_cost_a_retry_and_no_data(tmp_path: Path, fault: str) ->
             for holder in deal.holders[:2]:
                 vault = next(v for v in place.vaults if v.vault == holder.vault)
                 setattr(vault.faults, fault, True)
-            assert await read_all(book, ids) == chunks
+            assert await read_all(book, ids, chunks) == chunks
+
+    asyncio.run(story())
+
+
+def test_once_a_chunk_was_garbled_every_shard_of_its_deal_is_checked(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        chunks = payloads(3)
+        async with market(tmp_path) as place, place.client() as book:
+            deal, ids = await stored(place, book, chunks)
+            vault = next(v for v in place.vaults if v.vault == deal.holders[0].vault)
+            vault.faults.serves_garbage = True
+            download = await reader(book)
+            try:
+                assert await download.get(ids[0]) != chunks[0]
+                assert await download.get_checked(ids[0]) == chunks[0]
+                assert [await download.get(chunk) for chunk in ids] == chunks
+            finally:
+                await download.close()
+
+    asyncio.run(story())
+
+
+def test_a_shard_that_came_too_late_changes_nothing_that_was_read(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        chunks = payloads(1, 3 * MIB)
+        async with market(tmp_path) as place, place.client() as book:
+            deal, (chunk,) = await stored(place, book, chunks)
+            vault = next(v for v in place.vaults if v.vault == deal.holders[0].vault)
+            vault.faults.serves_garbage = vault.faults.lingers = True
+            download = await reader(book)
+            try:
+                found = await download.get(chunk)
+                assert found == chunks[0]
+                vault.goes_on.set()
+                line = download._sources[deal.id].lines[0]
+                await line.fetch(chunk, memoryview(bytearray(1)), checked=False)
+                assert found == chunks[0]
+            finally:
+                await download.close()
 
     asyncio.run(story())
 

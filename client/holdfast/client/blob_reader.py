@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from holdfast.client.buffers import BufferPool
@@ -11,7 +12,9 @@ from holdfast.client.core.index import Index, Location
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.pack import PackView
 from holdfast.client.core.ports import ChunkReader
+from holdfast.client.core.read_twice import read_twice
 from holdfast.client.core.seal import unseal
+from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.units import CHUNK_BYTES_MAX, ChunkId
 
 _OPEN_PACKS_MAX: Final = 4
@@ -62,12 +65,18 @@ class BlobReader:
         """Return a chunk's pack, unsealed; raises as `load`."""
         view = self._open.get(chunk)
         if view is None:
-            ciphertext = self._chunks.read(chunk)
-            view = PackView(unseal(self._keys.seal, ciphertext, self._buffers.take))
+            view = read_twice(self._chunks, chunk, partial(self._opened, chunk))
             while len(self._open) >= _OPEN_PACKS_MAX:
                 self._open.popitem(last=False)
             self._open[chunk] = view
         self._open.move_to_end(chunk)
+        return view
+
+    def _opened(self, chunk: ChunkId, ciphertext: bytes | memoryview) -> PackView:
+        view = PackView(unseal(self._keys.seal, ciphertext, self._buffers.take))
+        record = self._index.pack(chunk)
+        if record is not None and record.rows != view.table.rows:
+            raise DecodingError("it does not hold the blobs that the index says")
         return view
 
     def prefetch(self, chunks: Sequence[ChunkId]) -> None:

@@ -39,7 +39,17 @@ class CachedChunks:
         self._kept.add(path.name)
         with contextlib.suppress(OSError):
             return path.read_bytes()
-        data = self._chunks.read(chunk)
+        return self._keep(path, self._chunks.read(chunk))
+
+    def reread(self, chunk: ChunkId) -> bytes | memoryview:
+        """Return a chunk from the network, verified; our own disk may lie as well."""
+        data = self._chunks.reread(chunk)
+        if self._kept is None:
+            return data
+        self._kept.add(chunk.hex())
+        return self._keep(self._folder / chunk.hex(), data)
+
+    def _keep(self, path: Path, data: bytes | memoryview) -> bytes | memoryview:
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_durably(path, bytes(data))

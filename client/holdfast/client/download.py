@@ -1,7 +1,9 @@
 """Downloading sealed chunks: the ChunkReader that restores read from.
 
 Several chunks are under way at once, each from the k holders that seem fastest, with
-spares when one lags. Every shard was verified before it is decoded.
+spares when one lags. A chunk's seal tells whether its bytes are right; once one does
+not open, every shard of its deal is hashed before it is decoded, and who sent garbage
+is found.
 """
 
 import asyncio
@@ -11,21 +13,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from holdfast.client.buffers import BufferPool
 from holdfast.client.core.errors import ChunkUnavailableError
-from holdfast.client.core.fetch import ChunkFetch, HolderScores
+from holdfast.client.core.fetch import ChunkFetch
 from holdfast.client.deal_book import DealBook
-from holdfast.client.fetch_line import FetchLine, Shard
+from holdfast.client.deal_source import ChunkRoom, DealSource
 from holdfast.client.network_errors import NetworkError
-from holdfast.protocol.codecs import codec
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import Manifest
-from holdfast.protocol.units import CHUNK_BYTES_MAX, MIB, ChunkId, DealId, VaultId
+from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
 
 AHEAD_BYTES: Final = 64 * MIB
 _AHEAD_CHUNKS_MAX: Final = 32
-_IDLE_CHUNKS_MAX: Final = 4
 
 
 class TooFewHoldersError(ChunkUnavailableError):
@@ -61,27 +60,6 @@ class _Place:
     length: int
 
 
-class _Source:
-    """A deal to read from: its lines and how its holders did lately."""
-
-    def __init__(self, book: DealBook, deal: Deal, pool: ThreadPoolExecutor) -> None:
-        self.deal = deal
-        self.scores = HolderScores(deal.n)
-        shard_bytes = -(-CHUNK_BYTES_MAX // deal.k)
-        shards = BufferPool(shard_bytes, _IDLE_CHUNKS_MAX * deal.k)
-        self.chunks = BufferPool(shard_bytes * deal.k, _IDLE_CHUNKS_MAX)
-        self.lines = [
-            FetchLine(book, deal, index, pool, shards) for index in range(deal.n)
-        ]
-
-    def decode(self, shards: dict[int, Shard], length: int) -> memoryview:
-        """Return a chunk's ciphertext from k of its shards; it computes."""
-        code = codec(self.deal.k, self.deal.n)
-        bodies = {index: shard.body for index, shard in shards.items()}
-        buffer = self.chunks.take(self.deal.k * code.shard_bytes(length))
-        return code.decode(bodies, length, buffer)
-
-
 class Download:
     """A ChunkReader over the network; `read` and `prefetch` are for worker threads."""
 
@@ -97,7 +75,7 @@ class Download:
         self._loop = asyncio.get_running_loop()
         self._ahead_bytes = ahead_bytes
         self._pool = ThreadPoolExecutor(2, "holdfast-decode")
-        self._sources: dict[DealId, _Source] = {}
+        self._sources: dict[DealId, DealSource] = {}
         self._places: dict[ChunkId, _Place] = {}
         self._unreadable: dict[DealId, str] = {}
         self._tasks: dict[ChunkId, asyncio.Task[memoryview]] = {}
@@ -148,8 +126,13 @@ class Download:
     # For worker threads.
 
     def read(self, chunk: ChunkId) -> memoryview:
-        """Return a chunk's ciphertext, or raise ChunkUnavailableError."""
+        """Return what holders sent as a chunk, or raise ChunkUnavailableError."""
         future = asyncio.run_coroutine_threadsafe(self.get(chunk), self._loop)
+        return future.result()
+
+    def reread(self, chunk: ChunkId) -> memoryview:
+        """Return a chunk's ciphertext, each shard checked; raises as `read`."""
+        future = asyncio.run_coroutine_threadsafe(self.get_checked(chunk), self._loop)
         return future.result()
 
     def prefetch(self, chunks: Sequence[ChunkId]) -> None:
@@ -159,8 +142,20 @@ class Download:
 
     # On the event loop.
 
+    async def get_checked(self, chunk: ChunkId) -> memoryview:
+        """Return a chunk's ciphertext, each shard checked; raises as `get`.
+
+        From now on all of its deal is checked: somebody there sent garbage.
+        """
+        place = self._places.get(chunk)
+        if place is not None:
+            self._sources[place.deal].distrusted = True
+        if task := self._tasks.pop(chunk, None):
+            task.cancel()
+        return await self.get(chunk)
+
     async def get(self, chunk: ChunkId) -> memoryview:
-        """Return a chunk's ciphertext, or raise ChunkUnavailableError."""
+        """Return what holders sent as a chunk, or raise ChunkUnavailableError."""
         task = self._tasks.get(chunk)
         if task is None:
             task = self._begin(chunk)
@@ -213,7 +208,8 @@ class Download:
         source = self._sources[place.deal]
         order = source.scores.order(self._clock())
         fetch = ChunkFetch(source.deal.k, order)
-        shards = await self._collect(source, chunk, fetch)
+        room = source.room(place.length)
+        await self._collect(source, chunk, fetch, room)
         if not fetch.is_done:
             deal = source.deal
             missing = [
@@ -223,9 +219,7 @@ class Download:
             raise TooFewHoldersError(
                 chunk, deal.id, deal.k, deal.n - len(missing), missing
             )
-        return await self._loop.run_in_executor(
-            self._pool, source.decode, shards, place.length
-        )
+        return await self._loop.run_in_executor(self._pool, room.decode)
 
     def _why_unknown(self) -> str:
         if not self._unreadable:
@@ -234,20 +228,20 @@ class Download:
         return f"no deal that can be read lists it ({reasons})"
 
     async def _collect(
-        self, source: _Source, chunk: ChunkId, fetch: ChunkFetch
-    ) -> dict[int, Shard]:
-        shards: dict[int, Shard] = {}
-        waits: dict[asyncio.Task[Shard], int] = {}
+        self, source: DealSource, chunk: ChunkId, fetch: ChunkFetch, room: ChunkRoom
+    ) -> None:
+        waits: dict[asyncio.Task[memoryview], int] = {}
         deadlines: dict[int, float] = {}
         held_back: set[int] = set()
         size = -(-self._weight(chunk) // source.deal.k)
         limit = self._book.directory.bandwidth.download
 
-        async def one(index: int) -> Shard:
+        async def one(index: int) -> memoryview:
             held_back.add(index)
             await limit.pass_through(size)
             held_back.discard(index)
-            return await source.lines[index].fetch(chunk)
+            place, checked = room.place_of(index), source.distrusted
+            return await source.lines[index].fetch(chunk, place, checked=checked)
 
         def ask(indexes: list[int]) -> None:
             now = self._clock()
@@ -268,7 +262,7 @@ class Download:
                 for task in done:
                     index = waits.pop(task)
                     deadlines.pop(index, None)
-                    ask(self._judge(source, task, index, started, fetch, shards))
+                    ask(self._judge(source, task, index, started, fetch, room))
                 now = self._clock()
                 for index in _past(deadlines, now):
                     patience = source.scores.hedge_seconds(index)
@@ -281,32 +275,33 @@ class Download:
                     del deadlines[index]
                     ask(fetch.lags(index))
         finally:
-            for task in waits:
+            for task, index in waits.items():
                 task.cancel()
-        return shards
+                if place := room.open_place(index):
+                    source.lines[index].let_go(chunk, place, source.shards.take)
 
     def _judge(
         self,
-        source: _Source,
-        task: asyncio.Task[Shard],
+        source: DealSource,
+        task: asyncio.Task[memoryview],
         index: int,
         started: float,
         fetch: ChunkFetch,
-        shards: dict[int, Shard],
+        room: ChunkRoom,
     ) -> list[int]:
         now = self._clock()
         try:
-            shards[index] = task.result()
+            room.arrived(index, task.result())
         except NetworkError as error:
             source.scores.failed(index, now)
             return fetch.failed(index, str(error))
         source.scores.answered(index, now - started)
         return fetch.came(index)
 
-    def _source(self, deal: Deal) -> _Source:
+    def _source(self, deal: Deal) -> DealSource:
         source = self._sources.get(deal.id)
         if source is None:
-            source = self._sources[deal.id] = _Source(self._book, deal, self._pool)
+            source = self._sources[deal.id] = DealSource(self._book, deal, self._pool)
         return source
 
 

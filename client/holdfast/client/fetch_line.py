@@ -1,18 +1,21 @@
-"""One holder's Fetch stream: many shards wanted at once, each checked as it comes."""
+"""One holder's Fetch stream: many shards wanted at once, written where they belong.
+
+Who opens a chunk knows by its seal whether the bytes are right, so shards are hashed
+only for those who ask for it.
+"""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.client.buffers import BufferPool
 from holdfast.client.deal_book import DealBook
 from holdfast.client.network_errors import NetworkError, VaultMisbehavedError
 from holdfast.client.transport import ShardStream, translated
 from holdfast.protocol.chunk import ChunkMismatchError, ShardProof, check_shard
 from holdfast.protocol.deal import Deal, Purpose
 from holdfast.protocol.errors import DecodingError, ProtocolError
-from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import ChunkId, VaultId
 from holdfast.wire import frames
 
@@ -23,19 +26,20 @@ class ShardAbsentError(NetworkError):
     """The holder does not have the shard, or knows that it is damaged."""
 
 
-@frozen
-class Shard:
-    """A verified shard."""
+@dataclass(slots=True)
+class _Wanted:
+    """A shard under way: `into` takes its bytes, `checked` has them hashed too."""
 
-    proof: ShardProof
-    body: memoryview
+    into: memoryview
+    checked: bool
+    brought: asyncio.Future[memoryview]
 
 
 @dataclass(slots=True)
 class _Arriving:
     chunk: ChunkId
     proof: ShardProof
-    body: memoryview
+    wanted: _Wanted
     filled: int
 
 
@@ -52,14 +56,12 @@ class FetchLine:
         deal: Deal,
         index: int,
         executor: Executor,
-        buffers: BufferPool,
     ) -> None:
         self._book = book
-        self._buffers = buffers
         self._deal = deal
         self._index = index
         self._executor = executor
-        self._wanted: dict[ChunkId, asyncio.Future[Shard]] = {}
+        self._wanted: dict[ChunkId, _Wanted] = {}
         self._wants: asyncio.Queue[ChunkId] = asyncio.Queue()
         self._serving: asyncio.Task[None] | None = None
         self._moved = 0.0
@@ -73,17 +75,33 @@ class FetchLine:
         """Whether anything came from the holder lately."""
         return asyncio.get_running_loop().time() - self._moved < within_seconds
 
-    async def fetch(self, chunk: ChunkId) -> Shard:
-        """Return the holder's verified shard of a chunk, or raise a NetworkError."""
-        future = self._wanted.get(chunk)
-        if future is None:
+    async def fetch(
+        self, chunk: ChunkId, into: memoryview, *, checked: bool
+    ) -> memoryview:
+        """Return the bytes of the holder's shard of a chunk, or raise a NetworkError.
+
+        They are written to `into`, which has their length, or stand where an earlier
+        caller wanted them. Unless `checked`, they are what the holder sent.
+        """
+        wanted = self._wanted.get(chunk)
+        if wanted is None:
             future = asyncio.get_running_loop().create_future()
             future.add_done_callback(_look_at)
-            self._wanted[chunk] = future
+            wanted = self._wanted[chunk] = _Wanted(into, checked, future)
             self._wants.put_nowait(chunk)
             if self._serving is None:
                 self._serving = asyncio.ensure_future(self._serve())
-        return await asyncio.shield(future)
+        wanted.checked |= checked
+        return await asyncio.shield(wanted.brought)
+
+    def let_go(
+        self, chunk: ChunkId, into: memoryview, instead: Callable[[int], memoryview]
+    ) -> None:
+        """Write no more of a shard to `into`; what still comes goes to other memory."""
+        wanted = self._wanted.get(chunk)
+        if wanted is not None and wanted.into is into:
+            wanted.into = instead(len(into))
+            wanted.into[:] = into
 
     async def close(self) -> None:
         """Break the stream off."""
@@ -103,9 +121,9 @@ class FetchLine:
             self._serving = None
             self._wants = asyncio.Queue()
             wanted, self._wanted = self._wanted, {}
-            for future in wanted.values():
-                if not future.done():
-                    future.set_exception(error)
+            for one in wanted.values():
+                if not one.brought.done():
+                    one.brought.set_exception(error)
 
     async def _stream(self) -> None:
         stream = self._book.directory.link(self.vault).fetch()
@@ -139,53 +157,57 @@ class FetchLine:
                 return None
             case frames.Kind.SHARD if arriving is None:
                 start = frames.read_shard(frame)
-                if start.chunk not in self._wanted or (
-                    start.body_bytes != start.proof.header.shard_bytes
+                wanted = self._wanted.get(start.chunk)
+                if wanted is None or not (
+                    start.body_bytes
+                    == start.proof.header.shard_bytes
+                    == len(wanted.into)
                 ):
                     raise DecodingError("a shard that nobody asked for")
-                arriving = _Arriving(
-                    start.chunk, start.proof, self._buffers.take(start.body_bytes), 0
-                )
+                arriving = _Arriving(start.chunk, start.proof, wanted, 0)
                 part = start.part
             case frames.Kind.MORE if arriving is not None:
-                part = frames.read_more(frame, len(arriving.body) - arriving.filled)
+                room = len(arriving.wanted.into) - arriving.filled
+                part = frames.read_more(frame, room)
             case kind:
                 raise DecodingError(f"a {kind.name} frame out of place")
+        body = arriving.wanted.into
         end = arriving.filled + len(part)
-        arriving.body[arriving.filled : end] = part
+        body[arriving.filled : end] = part
         arriving.filled = end
-        if end < len(arriving.body):
+        if end < len(body):
             return arriving
-        await self._check(arriving)
+        await self._arrived(arriving)
         return None
 
-    async def _check(self, arrived: _Arriving) -> None:
-        loop = asyncio.get_running_loop()
+    async def _arrived(self, arrived: _Arriving) -> None:
+        wanted = arrived.wanted
         try:
             if arrived.proof.index != self._index:
                 raise ChunkMismatchError("the shard is of another index")
-            await loop.run_in_executor(
-                self._executor,
-                check_shard,
-                arrived.chunk,
-                arrived.proof,
-                arrived.body,
-            )
+            if wanted.checked:
+                await asyncio.get_running_loop().run_in_executor(
+                    self._executor,
+                    check_shard,
+                    arrived.chunk,
+                    arrived.proof,
+                    wanted.into,
+                )
         except ProtocolError as error:
             garbage = VaultMisbehavedError(self.vault, f"sent garbage: {error}")
             self._refuse(arrived.chunk, garbage)
             return
-        future = self._wanted.pop(arrived.chunk, None)
-        if future is not None and not future.done():
-            future.set_result(Shard(arrived.proof, arrived.body.toreadonly()))
+        self._wanted.pop(arrived.chunk, None)
+        if not wanted.brought.done():
+            wanted.brought.set_result(wanted.into)
 
     def _refuse(self, chunk: ChunkId, error: NetworkError) -> None:
-        future = self._wanted.pop(chunk, None)
-        if future is not None and not future.done():
-            future.set_exception(error)
+        wanted = self._wanted.pop(chunk, None)
+        if wanted is not None and not wanted.brought.done():
+            wanted.brought.set_exception(error)
 
 
-def _look_at(future: asyncio.Future[Shard]) -> None:
+def _look_at(future: asyncio.Future[memoryview]) -> None:
     """Fetch the exception that perhaps nobody waits for any more."""
     if not future.cancelled():
         future.exception()

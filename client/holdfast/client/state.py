@@ -21,6 +21,7 @@ from holdfast.client.core.memo import MemoReference
 from holdfast.client.core.owner_keys import OwnerKeys
 from holdfast.client.core.pack import Pack, PackView, pack_blobs
 from holdfast.client.core.ports import ChunkReader
+from holdfast.client.core.read_twice import read_twice
 from holdfast.client.core.root import (
     EMPTY_ROOT,
     SAME_CHUNK,
@@ -74,10 +75,19 @@ class _Views:
         self._last: tuple[ChunkId, PackView] | None = None
 
     def blob(self, chunk: ChunkId, blob: BlobId) -> bytes:
-        if self._last is None or self._last[0] != chunk:
-            plaintext = unseal(self._keys.seal, self._chunks.read(chunk))
-            self._last = (chunk, PackView(plaintext))
-        data = bytes(self._last[1].find(blob))
+        if self._last is not None and self._last[0] == chunk:
+            return self._found(self._last[1], blob)
+
+        def understood(ciphertext: bytes | memoryview) -> tuple[PackView, bytes]:
+            view = PackView(unseal(self._keys.seal, ciphertext))
+            return view, self._found(view, blob)
+
+        view, data = read_twice(self._chunks, chunk, understood)
+        self._last = (chunk, view)
+        return data
+
+    def _found(self, view: PackView, blob: BlobId) -> bytes:
+        data = bytes(view.find(blob))
         if blob_id(self._keys.dedup, data) != blob:
             raise BlobDamagedError(f"blob {blob.hex()[:16]} is not what was stored")
         return data

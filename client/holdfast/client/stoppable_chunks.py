@@ -27,6 +27,12 @@ class StoppableChunks:
             raise ReadingStoppedError
         return self._chunks.read(chunk)
 
+    def reread(self, chunk: ChunkId) -> bytes | memoryview:
+        """Return the same, verified; raises likewise."""
+        if self._stopped:
+            raise ReadingStoppedError
+        return self._chunks.reread(chunk)
+
     def prefetch(self, chunks: Sequence[ChunkId]) -> None:
         """Pass the hint on."""
         self._chunks.prefetch(chunks)

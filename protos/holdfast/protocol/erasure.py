@@ -115,7 +115,8 @@ class Codec:
         """Return the `length` bytes that any k of the shards hold.
 
         They are written to `into`, k x shard_bytes(length) writable bytes, where
-        a caller has a buffer to use again. Raises ErasureError.
+        a caller has a buffer to use again; data shards that stand in their places
+        there already are left. Raises ErasureError.
         """
         size = self.shard_bytes(length)
         known = self._known_rows(shards, size)
@@ -126,7 +127,8 @@ class Codec:
         missing = [index for index in range(self.k) if index not in known]
         self._recover(known, missing, [rows[index] for index in missing])
         for index in known.keys() & range(self.k):
-            rows[index] = known[index]
+            if known[index].ctypes.data != rows[index].ctypes.data:
+                rows[index] = known[index]
         return rows.reshape(-1).data[:length]
 
     def rebuild(

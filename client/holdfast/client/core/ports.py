@@ -22,7 +22,14 @@ class ChunkReader(Protocol):
     """Brings back sealed chunks by their ids."""
 
     def read(self, chunk: ChunkId) -> bytes | memoryview:
-        """Return the whole ciphertext, verified, or raise ChunkUnavailableError."""
+        """Return the whole ciphertext, or raise ChunkUnavailableError.
+
+        It may be what somebody else made of it: whether it opens, and holds what it
+        should, tells.
+        """
+
+    def reread(self, chunk: ChunkId) -> bytes | memoryview:
+        """Return the same, verified: what `read` gave is not what was stored."""
 
     def prefetch(self, chunks: Sequence[ChunkId]) -> None:
         """Take a hint of what will be read next, in order; it replaces the last hint.
