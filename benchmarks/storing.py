@@ -13,6 +13,7 @@ from bare_pipeline import BarePipeline
 from command_times import CommandLine
 from figures import Samples
 from owner import Spent
+from retiring import retire
 from systems import Holdfast, Restic, System
 from tahoe_system import PROGRAM, Tahoe
 
@@ -196,7 +197,7 @@ class Storing:
             inside = target / source.path.relative_to("/")
             subprocess.run(["diff", "-r", str(source.path), str(inside)], check=True)
         finally:
-            shutil.rmtree(target, ignore_errors=True)
+            retire(target, self._top / "gone")
         return spent
 
     def _note(
@@ -239,7 +240,7 @@ class Storing:
         try:
             yield make(path, share, run)
         finally:
-            shutil.rmtree(path, ignore_errors=True)
+            retire(path, self._top / "gone")
 
     def _random(self, path: Path, share: float, run: int) -> Source:
         return Source(path, trees.random_file(path, self._mib(share), run))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from owner import Owner, Spent
+from retiring import retire
 
 from holdfast.client.local_layout import LEDGER
 from holdfast.client.local_network import LocalNetwork
@@ -135,7 +136,7 @@ class Restic:
 
     def drop(self) -> None:
         for directory in self._kept:
-            shutil.rmtree(directory, ignore_errors=True)
+            retire(directory, self._top / "gone")
         self._run("init")
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from typing import Final
 
 from owner import Spent
 from proc_figures import cpu_seconds_of, peak_rss_mib_of
+from retiring import retire
 
 PROGRAM: Final = Path(__file__).parents[1] / "build/tahoe/bin/tahoe"
 SERVERS: Final = 8
@@ -60,7 +61,7 @@ class Tahoe:
 
     def drop(self) -> None:
         for shares in self._top.glob(f"{SERVER}-*/storage/shares/*"):
-            shutil.rmtree(shares)
+            retire(shares, self._top / "gone")
         self._caps = []
 
     def rebuild(self, _stored_bytes: int) -> float:
