@@ -70,6 +70,13 @@ class ChunkRoom:
         """Take note of a whole shard."""
         self._shards[index] = shard
 
+    def whole(self) -> memoryview | None:
+        """Return the ciphertext if all of it arrived in its place, or None."""
+        for index in range(self._code.k):
+            if self._shards.get(index) is not self._places.get(index, b""):
+                return None
+        return self._buffer[: self._length]
+
     def decode(self) -> memoryview:
         """Return the ciphertext from k shards; it computes."""
         return self._code.decode(self._shards, self._length, self._buffer)

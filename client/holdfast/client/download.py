@@ -219,6 +219,9 @@ class Download:
             raise TooFewHoldersError(
                 chunk, deal.id, deal.k, deal.n - len(missing), missing
             )
+        whole = room.whole()
+        if whole is not None:
+            return whole
         return await self._loop.run_in_executor(self._pool, room.decode)
 
     def _why_unknown(self) -> str:

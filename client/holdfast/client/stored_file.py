@@ -29,6 +29,7 @@ class StoredFile(io.RawIOBase):
         lengths = [self._locations[blob].length for blob in self._blobs]
         self._layout = FileLayout(self._blobs, lengths)
         self._at = 0
+        self._read_to = -1  # where the last read ended
 
     @property
     def size(self) -> int:
@@ -56,20 +57,26 @@ class StoredFile(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Fill `buffer` from the position and return how many bytes there were."""
+        """Fill `buffer` from the position and return how many bytes there were.
+
+        Chunks behind are fetched ahead once a read goes on where the last one ended.
+        """
         view = memoryview(buffer).cast("B")
         if not view or self._at >= self.size:
             return 0
-        ahead = self._layout.blobs_from(self._at, _PREFETCH_BLOBS)
-        chunks = dict.fromkeys(self._locations[blob].chunk for blob in ahead)
+        pieces = list(self._layout.slices(self._at, len(view)))
+        wanted = [piece.blob for piece in pieces]
+        if self._at == self._read_to:
+            wanted += self._layout.blobs_from(self._at, _PREFETCH_BLOBS)
+        chunks = dict.fromkeys(self._locations[blob].chunk for blob in wanted)
         self._reader.prefetch(list(chunks))
         done = 0
-        for piece in self._layout.slices(self._at, len(view)):
+        for piece in pieces:
             data = self._reader.view(piece.blob, self._locations[piece.blob])
             part = data[piece.start : piece.end]
             view[done : done + len(part)] = part
             done += len(part)
-        self._at += done
+        self._at = self._read_to = self._at + done
         return done
 
 

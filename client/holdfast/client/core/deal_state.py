@@ -84,9 +84,12 @@ def deal_state(
     """Put the holders' words together; what does not verify counts as not said."""
     known = tuple(words)
     shown = [(word.index, word.full) for word in known if word.full]
-    doubted = {
-        index for index, full in shown if not _is_full(full, deal, network, identities)
+    # Most holders show the very same one, whose n + 1 signatures are verified once.
+    verdicts = {
+        full: _is_full(full, deal, network, identities)
+        for full in {full for _, full in shown}
     }
+    doubted = {index for index, full in shown if not verdicts[full]}
     fulls = [full for index, full in shown if index not in doubted]
     pending = {
         word.index: word.pending
