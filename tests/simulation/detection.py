@@ -52,7 +52,7 @@ def missing_share(holder: SimHolder, challenged: Entries) -> float:
     What its entries declare missing is not asked for, nor is what came after it.
     """
     held = gone = 0
-    for entry in challenged.items:
+    for entry in (entry for entry in challenged.items if entry.present_bytes):
         held += entry.present_bytes
         gone += _bytes_gone(holder, entry)
     return gone / held if held else 0.0

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from holdfast.protocol.checkpoint import Entries, Entry
-from holdfast.protocol.manifest import Manifest, ManifestEntry
+from holdfast.protocol.manifest import NO_HEAD, Manifest, ManifestEntry
+from holdfast.protocol.sums import EMPTY_ROOT
 from holdfast.protocol.units import ChunkId, DealId, Digest
 from simulation.detection import missing_share
 
@@ -57,3 +58,8 @@ def test_what_is_declared_missing_is_not_asked_for() -> None:
 
 def test_an_empty_checkpoint_lacks_nothing() -> None:
     assert missing_share(holder(set()), Entries(())) == 0
+
+
+def test_a_deal_without_a_head_has_nothing_to_lack() -> None:
+    unwritten = Entry(DEALS[0], 0, NO_HEAD, 0, Digest(EMPTY_ROOT.hash), 0, 0)
+    assert missing_share(holder(set()), Entries((unwritten,))) == 0

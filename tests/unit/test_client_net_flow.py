@@ -154,6 +154,28 @@ def test_once_a_chunk_was_garbled_every_shard_of_its_deal_is_checked(
     asyncio.run(story())
 
 
+def test_several_who_read_one_garbled_chunk_all_get_it_at_last(tmp_path: Path) -> None:
+    async def story() -> None:
+        chunks = payloads(1)
+        async with market(tmp_path) as place, place.client() as book:
+            deal, (chunk,) = await stored(place, book, chunks)
+            vault = next(v for v in place.vaults if v.vault == deal.holders[0].vault)
+            vault.faults.serves_garbage = True
+            download = await reader(book)
+
+            async def one() -> bytes:
+                found = await download.get(chunk)
+                assert found != chunks[0]
+                return bytes(await download.get_checked(chunk))
+
+            try:
+                assert await asyncio.gather(one(), one(), one()) == chunks * 3
+            finally:
+                await download.close()
+
+    asyncio.run(story())
+
+
 def test_a_shard_that_came_too_late_changes_nothing_that_was_read(
     tmp_path: Path,
 ) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
+from weakref import WeakSet
 
 from holdfast.client.core.errors import ChunkUnavailableError
 from holdfast.client.core.fetch import ChunkFetch
@@ -79,6 +80,8 @@ class Download:
         self._places: dict[ChunkId, _Place] = {}
         self._unreadable: dict[DealId, str] = {}
         self._tasks: dict[ChunkId, asyncio.Task[memoryview]] = {}
+        # Those begun while their deal was trusted.
+        self._unchecked: WeakSet[asyncio.Task[memoryview]] = WeakSet()
         self._awaited: Counter[ChunkId] = Counter()
         self._plan: tuple[ChunkId, ...] = ()
         self._closed = False
@@ -150,8 +153,8 @@ class Download:
         place = self._places.get(chunk)
         if place is not None:
             self._sources[place.deal].distrusted = True
-        if task := self._tasks.pop(chunk, None):
-            task.cancel()
+        if self._tasks.get(chunk) in self._unchecked:
+            del self._tasks[chunk]  # whoever waits for that one hears its end
         return await self.get(chunk)
 
     async def get(self, chunk: ChunkId) -> memoryview:
@@ -172,6 +175,9 @@ class Download:
     def _begin(self, chunk: ChunkId) -> asyncio.Task[memoryview]:
         task = asyncio.ensure_future(self._fetch(chunk))
         task.add_done_callback(_look_at)
+        place = self._places.get(chunk)
+        if place is not None and not self._sources[place.deal].distrusted:
+            self._unchecked.add(task)
         self._tasks[chunk] = task
         return task
 

@@ -118,9 +118,10 @@ class Status:
     def _of_record(self) -> Iterator[str]:
         record = self.record
         standing = record.standing()
-        # The journal does not know that the vault leaves; what it did counts still.
-        active = standing.word == "active"
-        word = "" if active else f"{standing.word}: "
+        # The journal does not know that the vault leaves, nor what was decided while
+        # it was away; the first line says how it stands.
+        told = standing.word in {"active", "unknown"}
+        word = "" if told else f"{standing.word}: "
         yield f"  record    {word}{standing.reason}"
         if record.audits:
             last = record.audits[0]
