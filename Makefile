@@ -6,8 +6,14 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/holdfast demo
 
+# Networks of many processes come last and one by one; all else runs side by side.
+define TESTS
+	$(BIN)/pytest -n auto -m "not long and not network"
+	$(BIN)/pytest -m "network and not long"
+endef
+
 test: venv anvil
-	$(BIN)/python tests/everything.py
+	$(TESTS)
 
 # What the default run leaves out because it takes minutes.
 test-long: venv anvil
@@ -18,7 +24,7 @@ check: venv anvil
 	$(BIN)/ruff check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python tests/everything.py
+	$(TESTS)
 
 # All workloads; a try: make bench SIZE=64 RUNS=1 ONLY=random,mixed SYSTEMS=holdfast,restic
 SIZE ?= 1024
