@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from backup_owner import KEYS, Owner
 from holdfast.client.blob_reader import BlobReader
-from holdfast.client.core.blobs import BlobKind
+from holdfast.client.core.blobs import BlobKind, blob_id
 from holdfast.client.core.errors import (
     BlobDamagedError,
     ChunkUnavailableError,
     ObjectNameError,
     ObjectUnknownError,
 )
-from holdfast.client.core.index import Index
+from holdfast.client.core.index import Index, record_of
 from holdfast.client.core.objects import Metadatum
+from holdfast.client.core.pack import pack_blobs
 from holdfast.client.core.root import RootChange
+from holdfast.client.core.seal import Cipher, seal
 from holdfast.client.object_store import (
     delete_object,
     objects,
@@ -29,6 +31,7 @@ from holdfast.client.object_store import (
     stat_object,
 )
 from holdfast.client.repository import Repository, Update, join
+from holdfast.protocol.errors import DecodingError
 from holdfast.protocol.units import MIB, ChunkId
 from memory_chunks import MemoryChunks
 from repository_steps import commit, put
@@ -133,8 +136,18 @@ def test_an_index_that_confuses_two_blobs_is_noticed(owner: Owner) -> None:
     reader = BlobReader(KEYS, Index(swapped), owner.chunks)
     blob = stat_object(repository, "a").content.ids[0]
     assert repository.reader.load(blob) == b"first" * 9
-    with pytest.raises(BlobDamagedError):
+    with pytest.raises(DecodingError, match="does not hold the blobs"):
         reader.load(blob)
+
+
+def test_a_blob_that_was_packed_under_another_name_is_noticed(owner: Owner) -> None:
+    name = blob_id(KEYS.dedup, b"other")
+    (pack,) = pack_blobs(BlobKind.DATA, [(name, b"first")])
+    sealed = seal(KEYS.seal, bytes(32), pack.plaintext(), Cipher.AES_256_GCM)
+    chunk = owner.chunks.add(sealed)
+    index = Index([record_of(chunk, len(sealed), pack.table)])
+    with pytest.raises(BlobDamagedError):
+        BlobReader(KEYS, index, owner.chunks).load(name)
 
 
 CHANGES = st.lists(
