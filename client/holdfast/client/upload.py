@@ -6,30 +6,22 @@ are kept in memory until they are covered.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Collection, Iterable
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from holdfast.client.chunk_box import ChunkBox, Ciphertext
-from holdfast.client.core.deal_choice import first_capacity, grown_capacity
+from holdfast.client.core.deal_choice import grown_capacity
 from holdfast.client.core.upload_events import DealAbandoned
-from holdfast.client.core.upload_terms import (
-    Footing,
-)
-from holdfast.client.deal_book import DealBook, Terms
-from holdfast.client.deal_footing import footing_of
+from holdfast.client.deal_book import DealBook
+from holdfast.client.deal_picking import DealPicking
 from holdfast.client.deal_run import DealRun, RunEndedError
-from holdfast.client.deals_desk import is_usable
 from holdfast.client.network_errors import (
     BalanceShortError,
-    DealUnreadableError,
     DealUnwritableError,
     NetworkError,
-    OtherWriterError,
     StateMovedError,
-    TooFewVaultsError,
     UploadFailedError,
 )
 from holdfast.client.upload_options import (
@@ -39,18 +31,14 @@ from holdfast.client.upload_options import (
     UploadProgress,
     ignore_chunks,
 )
-from holdfast.ledger.core.errors import LedgerError, hold
+from holdfast.ledger.core.errors import LedgerError
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.receipt import FullReceipt
 from holdfast.protocol.units import (
     DEAL_BYTES_MAX,
     ChunkId,
-    DealId,
-    VaultId,
 )
-
-_DEALS_TRIED_MAX: Final = 6
 
 
 class Upload:
@@ -78,11 +66,9 @@ class Upload:
         self._closing = False
         self._group = asyncio.TaskGroup()
         self._growing = False
-        self._given_up: set[DealId] = set()
-        self._left_vaults: set[VaultId] = set()
+        self._picking = DealPicking(book, options)
         self._added_bytes = 0
         self._acknowledged_bytes = 0
-        self.left_deals: list[LeftDeal] = []
 
     async def __aenter__(self) -> Self:
         """Begin: a deal is chosen or opened while chunks come in."""
@@ -104,6 +90,11 @@ class Upload:
         async with self._changed:
             self._changed.notify_all()
         await self._group.__aexit__(None, None, None)
+
+    @property
+    def left_deals(self) -> list[LeftDeal]:
+        """The deals that were given up on the way."""
+        return self._picking.left
 
     @property
     def progress(self) -> UploadProgress:
@@ -246,7 +237,7 @@ class Upload:
 
     async def _move_on(self, run: DealRun) -> None:
         """Leave a deal that cannot grow, after what it has room for."""
-        self._given_up.add(run.deal.id)
+        self._picking.pass_over(run.deal.id)
         try:
             await run.flush(run.machine.footing.memo, frozenset())
         except RunEndedError:
@@ -296,7 +287,12 @@ class Upload:
                 run.close()
         end = running.result()
         if isinstance(end, DealAbandoned):
-            await self._leave(run, end)
+            words = [
+                (run.deal.holders[left.index].vault, left.reason)
+                for left in end.left_behind
+            ]
+            empty = run.machine.footing.acknowledged is None
+            await self._picking.leave(run.deal, words, empty=empty)
         await self._keep_manifest(run)
 
     async def _keep_manifest(self, run: DealRun) -> None:
@@ -309,58 +305,8 @@ class Upload:
                 footing.manifest.entries,
             )
 
-    async def _leave(self, run: DealRun, end: DealAbandoned) -> None:
-        deal = run.deal
-        self._given_up.add(deal.id)
-        words = tuple(
-            (deal.holders[left.index].vault, left.reason) for left in end.left_behind
-        )
-        for vault, _ in words:
-            self._left_vaults.add(vault)
-            epoch = self._book.directory.epoch()
-            await asyncio.to_thread(self._book.journal.keep_laggard, vault, epoch)
-        closed = False
-        if run.machine.footing.acknowledged is None:
-            # It holds nothing, so its escrow may flow back.
-            with contextlib.suppress(LedgerError):
-                deal = await self._book.close(deal)
-                closed = True
-        self.left_deals.append(LeftDeal(deal.id, words, closed, deal.escrow * closed))
-        if len(self.left_deals) >= _DEALS_TRIED_MAX:
-            last = "; ".join(f"{vault.hex()[:16]}: {word}" for vault, word in words)
-            raise self._failed(
-                f"{len(self.left_deals)} deals in a row lost holders (the last: {last})"
-            )
-
-    def _failed(self, reason: str) -> UploadFailedError:
-        grains = sum(left.escrow for left in self.left_deals)
-        back = f"{hold(grains)} of escrow come back by themselves after this period; "
-        return UploadFailedError(
-            f"{reason}; what was acknowledged is kept; {back if grains else ''}"
-            "run the command again later"
-        )
-
     async def _next_run(self) -> DealRun:
-        for deal in await self._usable():
-            try:
-                footing = await footing_of(self._book, deal)
-            except (DealUnwritableError, DealUnreadableError, OtherWriterError):
-                self._given_up.add(deal.id)
-                continue
-            return self._new_run(deal, footing)
-        try:
-            deal = await self._open()
-        except TooFewVaultsError as error:
-            if not self.left_deals:
-                raise
-            given_up = f"{len(self.left_deals)} deals lost holders and were given up"
-            raise self._failed(
-                f"{given_up}, and of other vaults {error.offered} offer to hold one "
-                f"that needs {error.needed}"
-            ) from error
-        return self._new_run(deal, await footing_of(self._book, deal))
-
-    def _new_run(self, deal: Deal, footing: Footing) -> DealRun:
+        deal, footing = await self._picking.pick(sum(self._lengths.values()))
         return DealRun(
             self._book,
             deal,
@@ -369,27 +315,3 @@ class Upload:
             self._options.head_limits(),
             self._acknowledged,
         )
-
-    async def _usable(self) -> list[Deal]:
-        """Return the deals that may be written to, the best first."""
-        options, directory = self._options, self._book.directory
-        now = directory.epoch()
-        deals = [
-            deal
-            for deal in await self._book.deals()
-            if is_usable(deal, options.k, options.n, now, options.epochs)
-            and deal.id not in self._given_up
-        ]
-        return sorted(
-            deals,
-            key=lambda deal: (deal.id != options.preferred, -deal.opened_epoch),
-        )
-
-    async def _open(self) -> Deal:
-        options = self._options
-        waiting = sum(self._lengths.values())
-        expected = max(await asyncio.to_thread(options.expected), waiting)
-        end = self._book.directory.epoch() + options.epochs
-        capacity = first_capacity(-(-expected // options.k))
-        terms = Terms(options.k, options.n, capacity, end)
-        return await self._book.open(terms, self._left_vaults)
