@@ -176,7 +176,7 @@ class Storage:
             try:
                 return Repository.load(keys, self._cached, memo)
             except ProtocolError:
-                # Our own disk may lie; what comes from the network was checked.
+                # Chunks that did not open were read again; perhaps our disk still lies.
                 self._cached.clear()
                 return Repository.load(keys, self._cached, memo)
 

@@ -6,7 +6,7 @@ code is linear, so its matrix is read off reedsolo once and applied in bulk.
 
 A chunk is cut into k shards of equal length, the last ones padded with zeros;
 n - k parity shards follow. The code repairs what is missing, not what is wrong:
-whoever decodes has checked each shard against its root before.
+whoever decodes has checked each shard against its root before, or what comes out.
 """
 
 import functools
