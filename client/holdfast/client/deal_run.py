@@ -249,7 +249,8 @@ class DealRun:
     async def _serve(self, index: int) -> None:
         """Keep a stream to one holder open, for as long as the run lasts."""
         failures = 0
-        while True:
+        # A stream that breaks while it is cancelled swallows the cancellation.
+        while not self.has_ended:
             reason = "it closed the stream"
             opened = self._clock()
             try:
