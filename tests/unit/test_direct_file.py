@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import random
 from pathlib import Path
@@ -6,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.vault import direct_file
 from holdfast.vault.disk import PosixDisk
+from holdfast.wire import direct_file
 
 LEAST = direct_file.DIRECT_BYTES_MIN
 DATA = random.Random(7).randbytes(5 << 20)
@@ -38,12 +40,24 @@ def test_a_file_has_the_bytes_of_its_parts_however_they_were_cut(
 
 
 def test_a_file_that_takes_no_direct_writes_is_left_to_the_ordinary_way() -> None:
-    reading, writing = os.pipe()
-    os.close(writing)
-    try:
-        assert direct_file.write_blocks(reading, [b"small"]) == 0
-        assert direct_file.read_whole(reading, 5) is None
-    finally:
-        os.close(reading)
     with Path("/dev/zero").open("rb") as zeros:
+        assert direct_file.read_whole(zeros.fileno(), 5) is None
         assert direct_file.read_whole(zeros.fileno(), LEAST) is None
+    with Path("/dev/null").open("wb") as nothing:
+        direct_file.write_parts(nothing.fileno(), [DATA[:LEAST], DATA])
+
+
+def test_where_direct_writes_are_refused_all_is_written_nevertheless(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+
+    def refusing(descriptor: int, data: memoryview, offset: int) -> int:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "no direct writes here")
+        return write(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", refusing)
+    path = place / "refused"
+    PosixDisk().write_file(str(path), [DATA])
+    assert path.read_bytes() == DATA

@@ -2,15 +2,17 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from holdfast.client.core.errors import ChunkUnavailableError
 from holdfast.client.core.tree import Node
 from holdfast.client.restore_target import DirectoryNumber, TargetTree
+from holdfast.client.write_behind import WriteBehind
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.units import KIB, ChunkId
+from holdfast.wire.direct_file import DIRECT_BYTES_MIN, write_at
 
 _OPEN_FILES_MAX: Final = 64
 _HOLE_BYTES: Final = 64 * KIB
@@ -49,7 +51,10 @@ class OnFailure(Protocol):
 
 
 class OpenFiles:
-    """The files that are being written, at most 64 of them open at a time."""
+    """The files that are being written, at most 64 of them open at a time.
+
+    Small ones are written at once, large ones behind the restore's back.
+    """
 
     def __init__(
         self, target: TargetTree, files: list[PlannedFile], fail: OnFailure
@@ -58,6 +63,7 @@ class OpenFiles:
         self._files = files
         self._fail = fail
         self._open: OrderedDict[int, int] = OrderedDict()
+        self._behind = WriteBehind(self._written)
         self.files_done = 0
         self.bytes_written = 0
 
@@ -76,9 +82,7 @@ class OpenFiles:
         file.pieces_left -= 1
         try:
             if not file.failed or file.created:
-                # Where a mended file has other bytes, a hole would not hide them.
-                write = _write if file.mended else _write_sparsely
-                write(self._descriptor(number), data, offset)
+                self._write(number, data, offset)
                 self.bytes_written += len(data)
         except OSError as error:
             self._give_up(number, error)
@@ -106,13 +110,33 @@ class OpenFiles:
                 self._finish(number)
 
     def close(self) -> None:
-        """Close what is open; every file is finished by then."""
+        """Write what waits and close what is open; no file lacks a piece by then."""
         assert not any(file.pieces_left for file in self._files)
+        self._behind.close()
         for descriptor in self._open.values():
             os.close(descriptor)
         self._open.clear()
 
+    def _write(self, number: int, data: memoryview, offset: int) -> None:
+        file, descriptor = self._files[number], self._descriptor(number)
+        # Where a mended file has other bytes, a hole would not hide them.
+        for start, end in [(0, len(data))] if file.mended else _filled(data, offset):
+            part = data[start:end]
+            if file.node.size < DIRECT_BYTES_MIN:
+                write_at(descriptor, part, offset + start)
+            else:
+                self._behind.write(number, descriptor, part, offset + start)
+
+    def _written(self, number: int, error: OSError | None) -> None:
+        """Hear that all of a file is written, or could not be."""
+        if error is not None:
+            self._give_up(number, error)
+        self._finish(number)
+
     def _finish(self, number: int) -> None:
+        if self._behind.has(number):
+            self._behind.end(number)
+            return
         file = self._files[number]
         if file.failed and not file.created:
             return
@@ -141,6 +165,7 @@ class OpenFiles:
             if keep:
                 self._descriptor(number)
                 return
+            self._behind.drop(number)
             if number in self._open:
                 os.close(self._open.pop(number))
             if file.created:
@@ -155,6 +180,9 @@ class OpenFiles:
             self._open.move_to_end(number)
             return found
         while len(self._open) >= _OPEN_FILES_MAX:
+            if self._behind.has(next(iter(self._open))):
+                self._behind.settle()
+                continue
             _, descriptor = self._open.popitem(last=False)
             os.close(descriptor)
         file = self._files[number]
@@ -174,24 +202,20 @@ def _as_older(node: Node) -> Node:
     return replace(node, mtime_ns=min(0, node.mtime_ns - 1))
 
 
-def _write_sparsely(descriptor: int, data: memoryview, offset: int) -> None:
-    """Write `data`, leaving out whole aligned runs of zeros: the file has them."""
+def _filled(data: memoryview, offset: int) -> Iterator[tuple[int, int]]:
+    """Yield from where to where to write, without whole aligned runs of zeros.
+
+    The file has those already.
+    """
     start = 0
     at = -offset % _HOLE_BYTES
     while at + _HOLE_BYTES <= len(data):
         if _is_zero(data[at : at + _HOLE_BYTES]):
-            _write(descriptor, data[start:at], offset + start)
+            yield start, at
             start = at + _HOLE_BYTES
         at += _HOLE_BYTES
-    _write(descriptor, data[start:], offset + start)
+    yield start, len(data)
 
 
 def _is_zero(block: memoryview) -> bool:
     return block[0] == 0 and block[-1] == 0 and bytes(block) == _ZEROS
-
-
-def _write(descriptor: int, data: memoryview, offset: int) -> None:
-    while data:
-        count = os.pwrite(descriptor, data, offset)
-        offset += count
-        data = data[count:]

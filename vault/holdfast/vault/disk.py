@@ -3,12 +3,12 @@
 import ctypes
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from holdfast.vault import direct_file
+from holdfast.wire import direct_file
 
 Buffer = bytes | bytearray | memoryview
 
@@ -78,12 +78,7 @@ class PosixDisk:
         """Write a new file from parts, without copying them together."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            direct = direct_file.write_blocks(descriptor, parts)
-            os.lseek(descriptor, direct, os.SEEK_SET)
-            views = list(_after(parts, direct))
-            while views:
-                written = os.writev(descriptor, views)
-                views = list(_after(views, written))
+            direct_file.write_parts(descriptor, parts)
             # The disk writes while the next shard arrives; fsync then waits less.
             _start_writing_back(descriptor)
         finally:
@@ -150,15 +145,6 @@ class PosixDisk:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _after(parts: Iterable[Buffer], count: int) -> Iterator[memoryview]:
-    """Yield what is left of the parts after their first `count` bytes."""
-    for part in parts:
-        rest = memoryview(part)[count:]
-        count = max(0, count - len(part))
-        if rest:
-            yield rest
 
 
 def _find_writing_back() -> Callable[[int], object]:
