@@ -1,5 +1,6 @@
 """The workloads that store files: each system in turn, on the same files."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -165,14 +166,15 @@ class Storing:
                             self._trip(load, system, source)
                     if bare and share == 1:
                         (file,) = source.path.iterdir()
+                        os.sync()
                         spent = bare.store(file)
                         self._note(load.name, bare.name, source, "upload", spent)
 
     def _trip(self, load: Load, system: System, source: Source) -> None:
-        up = system.store(source.path)
+        up = self._stored(system, source)
         self._note(load.name, system.name, source, "upload", up)
         if load.unchanged and not isinstance(system, Tahoe):  # it stores all again
-            again = system.store(source.path).seconds
+            again = self._stored(system, source).seconds
             name, metric = system.name, "unchanged_backup_s"
             self._samples.add(load.name, name, metric, "s", again)
         down = self._restored(system, source)
@@ -190,8 +192,13 @@ class Storing:
             self._samples.add("rebuild", system.name, "rebuild_MBps", "MB/s", rate)
         system.drop()
 
+    def _stored(self, system: System, source: Source) -> Spent:
+        os.sync()  # what others left to be written is not this one's to wait for
+        return system.store(source.path)
+
     def _restored(self, system: System, source: Source) -> Spent:
         target = self._top / "target"
+        os.sync()
         try:
             spent = system.restore(target)
             inside = target / source.path.relative_to("/")
