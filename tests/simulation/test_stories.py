@@ -45,6 +45,13 @@ def test_a_small_story_keeps_every_promise(seed: int) -> None:
     assert line["acknowledged"] > 0
 
 
+def test_a_story_that_breaks_off_is_broken_and_says_where() -> None:
+    with mock.patch.object(TakingOver, "step", side_effect=ValueError("no such slot")):
+        line = play(7, 8, 6)
+    (broken,) = line["broken"]
+    assert broken.startswith("the story broke off with ValueError: no such slot, line")
+
+
 def test_ejected_holders_that_still_serve_save_what_no_k_others_have() -> None:
     line = play(2, 20, 22)
     assert line["broken"] == []
