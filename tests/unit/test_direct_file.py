@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.vault.direct_reading import read_whole
 from holdfast.vault.disk import PosixDisk
 from holdfast.wire import direct_file
 
@@ -41,8 +42,8 @@ def test_a_file_has_the_bytes_of_its_parts_however_they_were_cut(
 
 def test_a_file_that_takes_no_direct_writes_is_left_to_the_ordinary_way() -> None:
     with Path("/dev/zero").open("rb") as zeros:
-        assert direct_file.read_whole(zeros.fileno(), 5) is None
-        assert direct_file.read_whole(zeros.fileno(), LEAST) is None
+        assert read_whole(zeros.fileno(), 5) is None
+        assert read_whole(zeros.fileno(), LEAST) is None
     with Path("/dev/null").open("wb") as nothing:
         direct_file.write_parts(nothing.fileno(), [DATA[:LEAST], DATA])
 

@@ -1,4 +1,4 @@
-"""Large files written and read past the page cache, where the system can.
+"""Large files written past the page cache, where the system can.
 
 A shard is read back once in a while and never soon, and who restores a disk does not
 read it all at once: copies in the page cache serve nobody, and making them costs most,
@@ -15,8 +15,6 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
 from holdfast.protocol.units import MIB
 
 Buffer = bytes | bytearray | memoryview
@@ -25,7 +23,7 @@ DIRECT_BYTES_MIN: Final = 128 << 10
 BLOCK_BYTES: Final = 4096
 _WINDOW_BYTES: Final = 2 * MIB
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)
-_REFUSED: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
+REFUSED: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
 _windows = threading.local()
 
 
@@ -71,39 +69,34 @@ def new_window(size: int) -> memoryview:
     return memoryview(mmap.mmap(-1, size))
 
 
-def read_whole(descriptor: int, size: int) -> memoryview | None:
-    """Return a file's bytes read directly, or None if it is not for direct I/O."""
-    if size < DIRECT_BYTES_MIN or not _set_direct(descriptor, True):
-        return None
-    buffer = _aligned(size + -size % BLOCK_BYTES)
-    filled = 0
+def set_direct(descriptor: int, on: bool) -> bool:
+    """Switch direct I/O of an open file; tell whether that worked."""
+    if not _DIRECT:
+        return False
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    wanted = flags | _DIRECT if on else flags & ~_DIRECT
     try:
-        while filled < size:
-            count = os.preadv(descriptor, [buffer[filled:]], filled)
-            if not count:
-                break
-            filled += count
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, wanted)
     except OSError as error:
-        _set_direct(descriptor, False)
-        if error.errno not in _REFUSED:
-            raise
-        return None
-    return buffer[: min(filled, size)]
+        if error.errno in REFUSED:
+            return False
+        raise
+    return True
 
 
 def _write_directly(descriptor: int, blocks: memoryview, offset: int) -> int:
     """Write whole blocks; return how many bytes, fewer if direct I/O is refused."""
-    if not _set_direct(descriptor, True):
+    if not set_direct(descriptor, True):
         return 0
     written = 0
     try:
         while written < len(blocks):
             written += os.pwrite(descriptor, blocks[written:], offset + written)
     except OSError as error:
-        if error.errno not in _REFUSED:
+        if error.errno not in REFUSED:
             raise
     finally:
-        _set_direct(descriptor, False)
+        set_direct(descriptor, False)
     return written
 
 
@@ -113,25 +106,3 @@ def _own_window() -> memoryview:
         _windows.buffer = new_window(_WINDOW_BYTES)
     found: memoryview = _windows.buffer
     return found
-
-
-def _aligned(size: int) -> memoryview:
-    """Return a new buffer that begins at a block's boundary."""
-    room = np.empty(size + BLOCK_BYTES, np.uint8)
-    start = -room.ctypes.data % BLOCK_BYTES
-    return room[start : start + size].data
-
-
-def _set_direct(descriptor: int, on: bool) -> bool:
-    """Switch direct I/O of an open file; tell whether that worked."""
-    if not _DIRECT:
-        return False
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    wanted = flags | _DIRECT if on else flags & ~_DIRECT
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, wanted)
-    except OSError as error:
-        if error.errno in _REFUSED:
-            return False
-        raise
-    return True

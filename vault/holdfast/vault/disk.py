@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from holdfast.wire import direct_file
+from holdfast.vault.direct_reading import read_whole
+from holdfast.wire.direct_file import write_parts
 
 Buffer = bytes | bytearray | memoryview
 
@@ -78,7 +79,7 @@ class PosixDisk:
         """Write a new file from parts, without copying them together."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            direct_file.write_parts(descriptor, parts)
+            write_parts(descriptor, parts)
             # The disk writes while the next shard arrives; fsync then waits less.
             _start_writing_back(descriptor)
         finally:
@@ -89,7 +90,7 @@ class PosixDisk:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             size = os.fstat(descriptor).st_size
-            direct = direct_file.read_whole(descriptor, size)
+            direct = read_whole(descriptor, size)
             return os.pread(descriptor, size, 0) if direct is None else direct
         finally:
             os.close(descriptor)
