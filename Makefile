@@ -6,10 +6,12 @@ BIN := .venv/bin
 demo: venv
 	$(BIN)/holdfast demo
 
-# Networks of many processes come last and one by one; all else runs side by side.
+# Every process of a network would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Networks of many processes run one by one, and all else beside them: tests/conftest.py.
 define TESTS
-	$(BIN)/pytest -n auto -m "not long and not network"
-	$(BIN)/pytest -m "network and not long"
+	$(BIN)/pytest -n auto -m "not long"
 endef
 
 test: venv anvil
