@@ -16,6 +16,7 @@ from holdfast.client.local_layout import LEDGER
 from holdfast.client.local_network import LocalNetwork
 
 DATA_SHARDS: Final = 4
+EPOCH_SECONDS: Final = 30
 REBUILD_SECONDS_MAX: Final = 300.0
 RUNS_UNBOUNDED: Final = 1 << 30
 
@@ -57,7 +58,7 @@ class Holdfast:
         os.environ["PYTHONPYCACHEPREFIX"] = str(top / "bytecode")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         try:
-            asyncio.run(self.network.up(vaults, epoch_seconds=30))
+            asyncio.run(self.network.up(vaults, epoch_seconds=EPOCH_SECONDS))
             self.owner = Owner(top / "home", self.network.network_file)
         except BaseException:
             self.close()
@@ -92,6 +93,9 @@ class Holdfast:
         now; before, the vault declares its loss in a checkpoint, which takes an epoch
         or two. What was stored and dropped earlier does not come back.
         """
+        # A checkpoint signed during the last rebuild declares the rest of it missing:
+        # that alone would come back in the next epoch, and all else one epoch later.
+        time.sleep(EPOCH_SECONDS)
         vault = self.network.plan().vaults[-1]
         shards = self.network.layout.numbered(vault.number) / "shards"
         self.network.stop_vault(str(vault.number))

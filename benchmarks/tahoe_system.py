@@ -9,6 +9,7 @@ of each workload, and in two runs at the most, because a whole one takes it an h
 """
 
 import http.client
+import itertools
 import json
 import shutil
 import signal
@@ -65,11 +66,18 @@ class Tahoe:
         self._caps = []
 
     def rebuild(self, _stored_bytes: int) -> float:
-        """Delete the shares of one server; return the MB/s at which they come back."""
-        lost = self._top / f"{SERVER}-0/storage/shares"
-        size = sum(p.stat().st_size for p in lost.rglob("*") if p.is_file())
-        for shares in lost.iterdir():
-            shutil.rmtree(shares)
+        """Delete the shares of one server; return the MB/s at which they come back.
+
+        An earlier repair may have left copies of them on other servers, and a file of
+        which all shares are somewhere is whole to Tahoe-LAFS: these are deleted, too.
+        """
+        servers = [self._top / f"{SERVER}-{n}/storage/shares" for n in range(SERVERS)]
+        held = ([p for p in shares.rglob("*") if p.is_file()] for shares in servers)
+        lost = next(filter(None, held))
+        size = sum(path.stat().st_size for path in lost)
+        names = {Path(*path.parts[-3:]) for path in lost}
+        for shares, name in itertools.product(servers, names):
+            (shares / name).unlink(missing_ok=True)
         began = time.perf_counter()
         for _, cap in self._caps:
             self._repair(cap)
