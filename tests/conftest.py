@@ -13,6 +13,8 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from holdfast.wire import process
+
 NETWORKS: Final = (
     "tests/acceptance/",
     "tests/integration/test_backup_network.py",
@@ -63,6 +65,11 @@ def pytest_collection_modifyitems(
             item.add_marker(pytest.mark.network)
     if hasattr(config, "workerinput"):
         items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what thousands of tests are made of to themselves."""
+    process.settle()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
