@@ -48,3 +48,8 @@ def test_listing_backups_imports_few_of_our_modules(reading: set[str]) -> None:
 def test_the_whole_sdk_imports_no_numpy_before_it_codes() -> None:
     found = imported("holdfast.client.session", "holdfast.client.upkeep")
     assert not found & {"numpy", "reedsolo", "pycparser", "Crypto", "py_ecc", "web3"}
+
+
+def test_a_vault_imports_no_numpy_before_it_codes_or_reads_large_shards() -> None:
+    found = imported("holdfast.vault.main", "holdfast.vault.running")
+    assert not found & {"numpy", "reedsolo", "py_ecc", "web3"}

@@ -14,8 +14,8 @@ from holdfast.protocol.chunk import (
     check_shard,
     chunk_id,
 )
+from holdfast.protocol.codecs import codec
 from holdfast.protocol.encoding import BYTES32, Format, sequence, variable
-from holdfast.protocol.erasure import codec
 from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import CHUNK_BYTES_MAX, HOLDERS_MAX, ChunkId, DealId
 

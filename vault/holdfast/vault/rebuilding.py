@@ -11,8 +11,8 @@ from typing import Final
 from holdfast.protocol import merkle
 from holdfast.protocol.checkpoint import Entry
 from holdfast.protocol.chunk import ChunkHeader, ShardProof, chunk_id
+from holdfast.protocol.codecs import codec
 from holdfast.protocol.deal import Deal
-from holdfast.protocol.erasure import codec
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.frozen import frozen
 from holdfast.protocol.malformed import MalformedChunk
