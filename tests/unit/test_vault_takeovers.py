@@ -4,91 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from audit_parties import Parties, of_kind, only, row_of
-from holdfast.ledger.core import slots
+from audit_parties import of_kind, only, row_of
 from holdfast.ledger.core.followed import LedgerNews
 from holdfast.ledger.core.operations import Withdraw
 from holdfast.ledger.core.values import Listing
-from holdfast.protocol.deal import Deal, Holder
 from holdfast.protocol.errors import ProtocolError
-from holdfast.protocol.faults import MISS, Miss, MissCertificate, Witness
-from holdfast.protocol.keys import NodeKeys
-from holdfast.protocol.placement import majority
 from holdfast.protocol.takeover import (
     TAKEOVER,
-    TAKEOVER_REQUEST,
     SignedTakeover,
-    SignedTakeoverRequest,
     Takeover,
-    TakeoverRequest,
 )
-from holdfast.protocol.units import VaultId
 from holdfast.vault.core import effects as fx
 from holdfast.vault.core.events import TakenOver
 from holdfast.vault.core.leaving import Leaving
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.takeover_check import check_takeover
 from holdfast.vault.core.taking_over import LAST_LOOKS, TakingOver
-from simulation.fake_data import FakeDeal
-
-EPOCH = 6
-LOST = 1
-
-
-class Slot:
-    """Ten vaults; vaults 0 to 3 hold a deal; holder 1 leaves it in epoch 6."""
-
-    def __init__(self) -> None:
-        self.parties = Parties(10)
-        self.parties.reach(EPOCH)
-        self.ledger = self.parties.ledger
-        self.fake: FakeDeal = self.parties.deal(1, [0, 1, 2, 3])
-
-    @property
-    def deal(self) -> Deal:
-        found = self.ledger.deal(self.fake.deal.id)
-        assert found
-        return found
-
-    def leave(self, number: int, listing: Listing = Listing.EJECTED) -> None:
-        keys = self.parties.keys[number]
-        row = row_of(keys, number, listing=listing, left_epoch=EPOCH)
-        self.ledger.absorb(LedgerNews(0, -1, vaults=(row,)))
-
-    def candidate(self, rank: int = 0, deal: Deal | None = None) -> Myself:
-        """Return the candidate of a rank."""
-        named = deal or self.deal
-        ranked = {
-            slots.rank(self.ledger, named, vault, EPOCH): keys
-            for vault, keys in self.parties.by_id.items()
-        }
-        return replace(self.parties.me, keys=ranked[rank])
-
-    def machine(
-        self, me: Myself, misses: tuple[MissCertificate, ...] = ()
-    ) -> TakingOver:
-        return TakingOver(me, lambda epoch: self.at(0.5, epoch), lambda: misses)
-
-    def at(self, part: float, epoch: int = EPOCH) -> float:
-        return self.parties.at(epoch, part)
-
-    def give_to(self, vault: VaultId, index: int = LOST) -> None:
-        """Let the ledger name another vault as a holder."""
-        holders = list(self.deal.holders)
-        holders[index] = Holder(vault, 1, EPOCH)
-        deal = replace(self.deal, holders=tuple(holders))
-        self.ledger.absorb(LedgerNews(0, -1, deals=(deal,)))
-
-    def missed(self, number: int, epoch: int = EPOCH - 1) -> MissCertificate:
-        """Return a majority's word that a vault could not be reached."""
-        vault = self.parties.keys[number].vault_id
-        group = self.ledger.group(vault, epoch)
-        said = MISS.message(Miss(vault, epoch, 0), self.parties.params.network_id)
-        witnesses = tuple(
-            Witness(v, 0, self.parties.by_id[v].identity.sign(said))
-            for v in group[: majority(len(group))]
-        )
-        return MissCertificate(vault, epoch, witnesses)
+from takeover_stage import EPOCH, LOST, Served, Slot
 
 
 @pytest.fixture
@@ -221,31 +153,6 @@ def test_nothing_begins_early_on_an_old_suspicion(slot: Slot) -> None:
     assert of_kind(begin(slot, slot.machine(slot.candidate(), old)), fx.TakeOver) == []
 
 
-class Served:
-    """What vault 0, a holder, says to the first candidate."""
-
-    def __init__(self) -> None:
-        self.slot = Slot()
-        self.slot.leave(LOST)
-        self.me = self.slot.parties.me
-        self.asker = self.slot.candidate()
-        self.now, self.deadline = self.slot.at(0.6), self.slot.at(0.5)
-
-    def value(self, **changes: object) -> TakeoverRequest:
-        deal = self.slot.deal.id
-        made = TakeoverRequest(self.me.id, EPOCH, self.asker.id, deal, LOST)
-        return replace(made, **changes)  # type: ignore[arg-type]
-
-    def signed(
-        self, value: TakeoverRequest, keys: NodeKeys | None = None
-    ) -> SignedTakeoverRequest:
-        pair = (keys or self.asker.keys).identity
-        return TAKEOVER_REQUEST.sign(value, self.me.network, pair)
-
-    def check(self, signed: SignedTakeoverRequest) -> bool:
-        return check_takeover(self.me, signed, self.now, self.deadline).shards
-
-
 @pytest.fixture
 def served() -> Served:
     return Served()
@@ -317,7 +224,7 @@ def test_nothing_is_served_before_the_answers_are_due(served: Served) -> None:
     signed = served.signed(served.value())
     for now, deadline in ((served.slot.at(0.4), served.deadline), (served.now, 0.0)):
         with pytest.raises(ProtocolError):
-            check_takeover(served.me, signed, now, deadline)
+            check_takeover(served.me, served.turns, signed, now, deadline)
 
 
 def test_a_vault_that_holds_nothing_of_the_deal_serves_nothing(served: Served) -> None:

@@ -32,6 +32,7 @@ from holdfast.vault.core.settling import Settling
 from holdfast.vault.core.sibling_check import check_sibling
 from holdfast.vault.core.slot_claiming import SlotClaiming
 from holdfast.vault.core.takeover_check import TakeoverLeave, check_takeover
+from holdfast.vault.core.takeover_turns import TakeoverTurns
 from holdfast.vault.core.taking_over import TakingOver
 from holdfast.vault.core.totals_book import TotalsBook
 from holdfast.vault.core.watching import Watching
@@ -60,6 +61,7 @@ class Node:
         self.taking_over = TakingOver(
             me, self.watching.deadline_known, self.justice.book.newest
         )
+        self._turns = TakeoverTurns(me)
         self.pushing = Pushing(me, self.proofs)
         judging, rechecking = self.justice.judging, self.justice.rechecking
         self.settling = Settling(me, self.books, judging, rechecking)
@@ -119,7 +121,7 @@ class Node:
     ) -> TakeoverLeave:
         """Return what a candidate may fetch now, or raise ProtocolError."""
         deadline = self.watching.deadline_known(self._me.epoch_at(now))
-        return check_takeover(self._me, request, now, deadline)
+        return check_takeover(self._me, self._turns, request, now, deadline)
 
     def _step(self, now: float) -> list[Effect]:
         params = self._me.params

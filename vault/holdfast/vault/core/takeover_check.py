@@ -13,6 +13,7 @@ from holdfast.protocol.takeover import (
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.takeover_turns import TakeoverTurns
 
 
 @frozen
@@ -28,11 +29,16 @@ class TakeoverLeave:
 
 
 def check_takeover(
-    me: Myself, request: SignedTakeoverRequest, now: float, deadline: float
+    me: Myself,
+    turns: TakeoverTurns,
+    request: SignedTakeoverRequest,
+    now: float,
+    deadline: float,
 ) -> TakeoverLeave:
     """Return what may be fetched now, or raise ProtocolError.
 
-    `deadline` is that of the current epoch's answers, 0 before its beacon is known.
+    `turns` are the candidates served lately; `deadline` is that of the current epoch's
+    answers, 0 before its beacon is known.
     """
     value = request.value
     if value.sibling != me.id or value.epoch != me.epoch_at(now):
@@ -52,14 +58,17 @@ def check_takeover(
     TAKEOVER_REQUEST.verify(request, me.network, identity)
     if deal.holders[value.index].vault == value.candidate:
         return TakeoverLeave(deal, shards=False)
-    _check_turn(me, deal, value)
+    _check_turn(me, turns, deal, value)
     return TakeoverLeave(deal, shards=True)
 
 
-def _check_turn(me: Myself, deal: Deal, value: TakeoverRequest) -> None:
+def _check_turn(
+    me: Myself, turns: TakeoverTurns, deal: Deal, value: TakeoverRequest
+) -> None:
     ledger, epoch, candidate = me.ledger, value.epoch, value.candidate
     slot = slots.open_slot(ledger, deal, value.index, epoch)
     if slot is not None and slots.may_act(ledger, slot, candidate, epoch):
+        turns.take(deal, value.index, candidate, epoch)
         return
     suspected = {
         vault
