@@ -4,7 +4,7 @@
 paid; 5 nobody honest is ejected or slashed. A broken one is a sentence in `broken`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -221,6 +221,11 @@ class Promises:
         held = claim.value.full.head.value.held_bytes
         price = self.universe.params.rebuild_price
         self._entitled[vault.id] += stake_needed(held, price)
+
+    def candidates(self) -> list[int]:
+        """Return how many vaults rebuilt a slot, for each slot that any did."""
+        slots = Counter(slot[:3] for slot in self._rebuilt)
+        return [*slots.values()]
 
     def _can_buy(self, vault: SimVault, epoch: int) -> bool:
         """Tell whether hostile neighbours decided this audit on their own."""

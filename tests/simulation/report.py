@@ -39,6 +39,7 @@ def line_of(story: Story, drama: Drama, cpu_seconds: float) -> dict[str, Any]:
         "audits_until_found": [one.audits for one in droppers if one.found],
         "repair_bytes": universe.repair_bytes,
         "unrebuilt": universe.unrebuilt,
+        "candidates": promises.candidates(),
         "certified": round(promises.certified_share(), 4),
         "settled_period": settled.period if settled else -1,
         "minted": books.minted,
@@ -61,6 +62,7 @@ def summary(lines: Iterable[Line]) -> str:
 
     restored = sorted(epochs for line in known for epochs in line["restored"])
     audits = [count for line in known for count in line["audits_until_found"]]
+    candidates = [count for line in known for count in line["candidates"]]
     found, predicted = total("found"), sum(line["predicted"] for line in known)
     deviation = math.sqrt(max(predicted, 1))
     broken = [line["seed"] for line in known if line["broken"]]
@@ -79,6 +81,7 @@ def summary(lines: Iterable[Line]) -> str:
             f"audits until found      {_spread(audits)}",
             f"epochs below n shards   {_spread(restored)}",
             f"bytes moved for repair  {total('repair_bytes'):,}",
+            f"vaults rebuilt a slot   {_spread(candidates)}",
             f"shards not rebuilt      {total('unrebuilt')}",
             f"epochs bought           {total('bought_epochs')} (hostile majority)",
             f"honest epochs certified {100 * share:.2f} %",

@@ -29,7 +29,7 @@ from holdfast.vault.core.holding_events import (
     ShardOffered,
     ShardStaged,
 )
-from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.refusals import Refusal, RefusedError, lacks_room
 from holdfast.vault.data_side import DataSide, World
 from holdfast.vault.former_deals import FormerDeals
 from holdfast.vault.holdings_database import HoldingsDatabase
@@ -235,12 +235,12 @@ class SimHolder:
         rebuilt = self.data.rebuild_missing(order.deal, order.entry, order.requests)
         return int(at_once(rebuilt))
 
-    def take_over(self, order: TakeOver) -> tuple[SignedTakeover | None, str]:
-        """Return the claim to a slot, or why there is none."""
+    def take_over(self, order: TakeOver) -> tuple[SignedTakeover | None, str, bool]:
+        """Return the claim to a slot, or why there is none, and if others had one."""
         try:
-            return at_once(self.data.take_over(order)), ""
+            return at_once(self.data.take_over(order)), "", True
         except HoldfastError as error:
-            return None, str(error)
+            return None, str(error), not lacks_room(error)
 
     def drop_takeover(self, deal: DealId) -> None:
         at_once(self.data.drop_takeover(deal))

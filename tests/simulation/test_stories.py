@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 
 from holdfast.vault.core.effects import TakeOver
+from holdfast.vault.core.takeover_turns import TakeoverTurns
 from holdfast.vault.core.taking_over import TakingOver
 from simulation.run import play
 
@@ -56,6 +57,15 @@ def test_ejected_holders_that_still_serve_save_what_no_k_others_have() -> None:
     line = play(2, 20, 22)
     assert line["broken"] == []
     assert line["lost"] == 0
+
+
+def test_candidates_that_wait_for_nearer_ones_rebuild_less() -> None:
+    line = play(2, 20, 22)
+    with mock.patch.object(TakeoverTurns, "take"):
+        crowd = play(2, 20, 22)
+    assert line["broken"] == crowd["broken"] == []
+    assert 5 * line["repair_bytes"] < 3 * crowd["repair_bytes"]
+    assert 5 * sum(line["candidates"]) < 3 * sum(crowd["candidates"])
 
 
 def test_what_too_many_hostile_holders_took_along_is_excused() -> None:

@@ -330,11 +330,11 @@ class Universe:
 
     def _take_over(self, vault: SimVault, effect: fx.TakeOver) -> None:
         def event() -> ev.Event:
-            claim, reason = vault.holder.take_over(effect)
+            claim, reason, able = vault.holder.take_over(effect)
             self._count_repair(vault)
             self.watch("taken", vault, (effect, claim))
             deal, index = effect.deal.id, effect.index
-            return ev.TakenOver(self.now, deal, index, claim, reason)
+            return ev.TakenOver(self.now, deal, index, claim, reason, able)
 
         self.later(vault, event, REPAIR_SECONDS)
 

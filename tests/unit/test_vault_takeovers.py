@@ -19,7 +19,7 @@ from holdfast.vault.core.events import TakenOver
 from holdfast.vault.core.leaving import Leaving
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.takeover_check import check_takeover
-from holdfast.vault.core.taking_over import LAST_LOOKS, TakingOver
+from holdfast.vault.core.taking_over import LAST_LOOKS, REST_EPOCHS, TakingOver
 from takeover_stage import EPOCH, LOST, Served, Slot
 
 
@@ -97,6 +97,18 @@ def test_what_could_not_be_had_is_tried_again_each_epoch(slot: Slot) -> None:
         ended = TakenOver(slot.at(0.7, epoch), order.deal.id, order.index, None, "no")
         assert of_kind(machine.ended(ended), fx.TakeOver) == []
         assert machine.claimed() == ()
+
+
+def test_who_has_no_room_leaves_a_slot_to_others_for_a_while(slot: Slot) -> None:
+    slot.leave(LOST)
+    machine = slot.machine(slot.candidate())
+    order = only(begin(slot, machine), fx.TakeOver)
+    failed = TakenOver(slot.at(0.7), order.deal.id, LOST, None, "no room", able=False)
+    assert only(machine.ended(failed), fx.DropTakeover).deal == order.deal.id
+    assert not machine.is_claiming
+    for epoch in range(EPOCH + 1, EPOCH + REST_EPOCHS):
+        assert of_kind(begin(slot, machine, epoch), fx.TakeOver) == []
+    assert of_kind(begin(slot, machine, EPOCH + REST_EPOCHS), fx.TakeOver)
 
 
 def test_a_claim_stands_until_the_ledger_names_us(slot: Slot) -> None:

@@ -29,7 +29,7 @@ from holdfast.vault.core import messages as m
 from holdfast.vault.core.fault_messages import AuditOf
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.node import Node
-from holdfast.vault.core.refusals import Refusal, RefusedError
+from holdfast.vault.core.refusals import Refusal, RefusedError, lacks_room
 from holdfast.vault.core.saved import CheckpointSigned, Saved
 from holdfast.vault.holdings_database import JournalError
 from holdfast.vault.ledger_mirror import LedgerMirror
@@ -302,14 +302,14 @@ class Driver:
             self.tell(ev.MissingRebuilt(self._now(), effect.deal.id, shards))
 
     async def _take_over(self, effect: fx.TakeOver) -> None:
-        claim, reason = None, "a fault of this program"
+        claim, reason, able = None, "a fault of this program", False
         try:
-            claim = await self._around.held.take_over(effect)
+            claim, able = await self._around.held.take_over(effect), True
         except HoldfastError as error:
-            reason = str(error)
+            reason, able = str(error), not lacks_room(error)
         finally:
             deal, index = effect.deal.id, effect.index
-            self.tell(ev.TakenOver(self._now(), deal, index, claim, reason))
+            self.tell(ev.TakenOver(self._now(), deal, index, claim, reason, able))
 
     async def _find(self, deals: tuple[Any, ...]) -> None:
         found: tuple[Any, ...] | None = None

@@ -131,13 +131,17 @@ class MissingRebuilt:
 
 @frozen
 class TakenOver:
-    """An attempt to take over an index of a deal ended: with our claim, or why not."""
+    """An attempt to take over an index of a deal ended: with our claim, or why not.
+
+    `able` is false where we are at fault: another candidate may do better.
+    """
 
     now: float
     deal: DealId
     index: int
     claim: SignedTakeover | None
     reason: str = ""
+    able: bool = True
 
 
 @frozen

@@ -29,3 +29,8 @@ class RefusedError(ProtocolError):
         super().__init__(reason)
         self.kind = kind
         self.reason = reason
+
+
+def lacks_room(error: Exception) -> bool:
+    """Return whether something failed for want of room, which others may have."""
+    return isinstance(error, RefusedError) and error.kind is Refusal.EXHAUSTED

@@ -28,6 +28,9 @@ from holdfast.vault.core.takeover_check import suspect
 
 SLACK_PARTS: Final = 20
 ATTEMPTS_MAX: Final = 256
+REST_EPOCHS: Final = 8
+"""For so long a candidate that cannot do it leaves a slot to the next."""
+
 LAST_LOOKS: Final = 2
 """In how many epochs a new holder still asks whether it has the newest head."""
 
@@ -66,6 +69,7 @@ class TakingOver:
         self._running = False
         self._attempts: dict[DealId, Attempt] = {}
         self._fresh: dict[DealId, int] = {}
+        self._resting: dict[DealId, int] = {}
         self.taken_slots = 0
 
     @property
@@ -103,6 +107,10 @@ class TakingOver:
         elif attempt is not None and event.claim is None:
             fields["reason"] = event.reason
             told = [Log("a slot could not be taken over yet", fields)]
+            if not event.able and attempt.claim is None:
+                del self._attempts[event.deal]
+                self._resting[event.deal] = self._epoch + REST_EPOCHS
+                told.append(DropTakeover(event.deal))
         elif attempt is not None and event.claim and _is_news(attempt, event.claim):
             attempt.claim = event.claim
             told = [Log("rebuilt the shards of an open slot", fields)]
@@ -162,10 +170,11 @@ class TakingOver:
     def _wanted(self, epoch: int) -> list[TakeOver]:
         """Return the orders of this epoch, the most endangered deals first."""
         suspicions = self._suspicions(epoch)
+        self._resting = {k: end for k, end in self._resting.items() if end > epoch}
         chosen: list[tuple[int, DealId, TakeOver]] = []
         for deal in self._endangered(suspicions):
             found = self._slot(deal, epoch, suspicions)
-            if found is None:
+            if found is None or deal.id in self._resting:
                 continue
             index, lost = found
             if deal.id not in self._attempts:
