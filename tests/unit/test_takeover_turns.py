@@ -49,6 +49,9 @@ def test_nobody_waits_for_a_candidate_for_longer_than_two_periods() -> None:
     assert not rivals.serves(1, end - 1)
     assert rivals.serves(0, end)
     assert rivals.serves(1, end)
+    # To stay away for a little does not help it.
+    assert rivals.serves(0, end + 5)
+    assert rivals.serves(1, end + 6)
 
 
 def test_where_few_holders_are_left_whoever_can_rebuild_may() -> None:

@@ -37,6 +37,7 @@ class TakeoverTurns:
 
     def __init__(self, me: Myself) -> None:
         self._me = me
+        self._patience = PERIODS_MAX * me.params.period_epochs
         self._epoch = -1
         self._served: dict[tuple[DealId, int], dict[VaultId, Served]] = {}
 
@@ -59,16 +60,18 @@ class TakeoverTurns:
         self._served[deal.id, index] = served
 
     def _is_at_it(self, one: Served, epoch: int) -> bool:
-        patience = PERIODS_MAX * self._me.params.period_epochs
-        return epoch - one.last <= 1 and epoch - one.first < patience
+        return epoch - one.last <= 1 and epoch - one.first < self._patience
 
     def _tidy(self, epoch: int) -> None:
-        """Forget, once an epoch, the slots for which nobody comes any more."""
+        """Forget, once an epoch, the slots for which nobody came for long.
+
+        Who kept others waiting, and stays away for a while, cannot begin anew.
+        """
         if epoch == self._epoch:
             return
         self._epoch = epoch
         self._served = {
             slot: served
             for slot, served in self._served.items()
-            if any(epoch - one.last <= 1 for one in served.values())
+            if any(epoch - one.last < self._patience for one in served.values())
         }
