@@ -134,7 +134,7 @@ class TakingOver:
             # A receipt proves itself; that there is none is no ejected vault's to say.
             replies |= {vault: full for vault, full in last.items() if full}
         if len(replies) < deal.k:
-            text = f"{len(replies)} of the deal's holders serve us, {deal.k} have to"
+            text = f"only {len(replies)} of the deal's holders serve this vault"
             raise RefusedError(Refusal.UNREADY, text)
         newest: Found | None = None
         for vault, full in replies.items():
