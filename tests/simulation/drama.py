@@ -21,6 +21,7 @@ from simulation.sim_vault import SimVault
 from simulation.story import STAKE, Act, Happening, Story
 from simulation.universe import Universe
 
+THIRD = 3
 CAPACITY = 1 << 14
 DEAL_EPOCHS = (40, 80, 1000)
 POLICIES = ((2, 4), (2, 5), (3, 6), (4, 8))
@@ -188,11 +189,24 @@ class Drama:
         if one.who:
             sides = {v.number: int(v.number < one.who) for v in vaults}
         self.universe.weather.sides = sides
+        if one.amount > self.story.params.missed_unreachable:
+            for side in (0, 1):
+                self._cut_off([v for v in vaults if sides[v.number] == side], one)
 
         def heal() -> None:
             self.universe.weather.sides = {}
 
         self._after(one.amount, heal)
+
+    def _cut_off(self, side: list[SimVault], split: Happening) -> None:
+        """Less than a third on one side is away: two thirds prove, and may judge."""
+        if THIRD * len(side) >= len(self.universe.vaults):
+            return
+        params = self.story.params
+        patience = params.window_unreachable + 2 * params.period_epochs
+        until = int(split.epoch + split.amount) + patience
+        for vault in side:
+            self.promises.cut_off(vault, until)
 
     def _outage(self, one: Happening, vault: SimVault) -> None:
         self.universe.chain.down = True

@@ -55,6 +55,7 @@ class Promises:
         self._summed_epoch = 0
         self._dead: set[VaultId] = set()
         self._leaving: set[VaultId] = set()
+        self._cut_off: dict[VaultId, int] = {}
         self._rotten: set[tuple[VaultId, ChunkId]] = set()
         self._lost: set[ChunkId] = set()
         self._overrun: set[ChunkId] = set()
@@ -64,6 +65,10 @@ class Promises:
 
     def died(self, vault: SimVault) -> None:
         self._dead.add(vault.id)
+
+    def cut_off(self, vault: SimVault, until: int) -> None:
+        """Take it that until some epoch a vault may be ejected for its absence."""
+        self._cut_off[vault.id] = until
 
     def left(self, vault: SimVault) -> None:
         self._leaving.add(vault.id)
@@ -240,7 +245,9 @@ class Promises:
     def _settled(self, operation: Settle, fault: str | None) -> None:
         if fault is None:
             ejections = operation.certificate.statement.ejections
-            self.verdicts.settled(ejections, self._dead)
+            epoch, cut_off = self.universe.chain.epoch, self._cut_off.items()
+            away = {vault for vault, until in cut_off if epoch <= until}
+            self.verdicts.settled(ejections, self._dead | away)
             self.broken += self.verdicts.broken
             self.verdicts.broken.clear()
 
