@@ -37,6 +37,7 @@ class World:
     told: list[str] = field(default_factory=list)
     batches: list[list[Saved]] = field(default_factory=list)
     full: bool = False
+    refusal: Refusal = Refusal.UNREADY
     events: list[Event] = field(default_factory=list)
 
     def receive(self, event: Event) -> list[fx.Effect]:
@@ -52,6 +53,9 @@ class World:
     async def ask(self, _peer: object, request: m.Request, _seconds: float) -> m.Reply:
         self.told.append(type(request).__name__)
         return m.Noted()
+
+    async def take_over(self, _order: fx.TakeOver) -> None:
+        raise RefusedError(self.refusal, "not now")
 
     def now(self) -> float:
         return 1000.0
@@ -178,3 +182,21 @@ def test_wakes_come_in_time_and_once() -> None:
     woken = heard(world, ev.Woken)
     assert len(woken) == 2  # one at the start
     assert all(len(e.entropy) == 32 for e in woken)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "able"),
+    [(Refusal.EXHAUSTED, False), (Refusal.UNREADY, True), (Refusal.UNTIMELY, True)],
+)
+def test_only_who_has_no_room_cannot_take_over(refusal: Refusal, *, able: bool) -> None:
+    deal = PARTIES.deal(1, [0, 1]).deal
+    order = fx.TakeOver(deal, 0, PEER, {}, {})
+    world = World({ev.Woken: lambda _event: [order]}, refusal=refusal)
+
+    async def act(driver: Driver) -> None:
+        driver.wake()
+        await until(lambda: bool(heard(world, ev.TakenOver)))
+
+    asyncio.run(drive(world, act))
+    ended = heard(world, ev.TakenOver)[0]
+    assert (ended.claim, ended.reason, ended.able) == (None, "not now", able)
