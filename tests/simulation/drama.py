@@ -21,7 +21,6 @@ from simulation.sim_vault import SimVault
 from simulation.story import STAKE, Act, Happening, Story
 from simulation.universe import Universe
 
-THIRD = 3
 CAPACITY = 1 << 14
 DEAL_EPOCHS = (40, 80, 1000)
 POLICIES = ((2, 4), (2, 5), (3, 6), (4, 8))
@@ -200,7 +199,7 @@ class Drama:
 
     def _cut_off(self, side: list[SimVault], split: Happening) -> None:
         """Less than a third on one side is away: two thirds prove, and may judge."""
-        if THIRD * len(side) >= len(self.universe.vaults):
+        if 3 * len(side) >= len(self.universe.vaults):
             return
         params = self.story.params
         patience = params.window_unreachable + 2 * params.period_epochs

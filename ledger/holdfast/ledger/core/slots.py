@@ -19,6 +19,9 @@ from holdfast.protocol.units import VaultId
 EARLY_RANKS: Final = 2
 """How many candidates may begin before the verdict, when few holders live."""
 
+SPARE_HOLDERS: Final = 1
+"""A deal with k and so many holders left, or fewer, is in danger."""
+
 SUSPICION_EPOCHS: Final = 2
 """How many epochs back a miss certificate counts as a suspicion."""
 
@@ -82,6 +85,13 @@ def live_holders(
     return sum(row is not None and row.listing in _SERVING for row in rows)
 
 
+def in_danger(
+    ledger: LedgerState, deal: Deal, suspected: Collection[VaultId] = ()
+) -> bool:
+    """Return whether so few holders live that whoever can rebuild shall."""
+    return live_holders(ledger, deal, suspected) <= deal.k + SPARE_HOLDERS
+
+
 def is_candidate(ledger: LedgerState, deal: Deal, vault: VaultId, epoch: int) -> bool:
     """Return whether a vault may hold an index of a deal that it has none of."""
     if not ledger.is_active(vault) or deal.index_of(vault) is not None:
@@ -139,7 +149,7 @@ def may_begin_early(
         return False
     if not is_running(ledger, deal, epoch):
         return False
-    if live_holders(ledger, deal, suspected) > deal.k + 1:
+    if not in_danger(ledger, deal, suspected):
         return False
     place = rank(ledger, deal, vault, epoch)
     return place is not None and place < EARLY_RANKS

@@ -17,9 +17,6 @@ from holdfast.vault.core.refusals import Refusal, RefusedError
 PERIODS_MAX: Final = 2
 """How long a candidate may keep others waiting: its settlement is due by then."""
 
-SPARE_HOLDERS: Final = 1
-"""With k and so many holders left, whoever can rebuild shall."""
-
 
 @dataclass(slots=True)
 class Served:
@@ -49,9 +46,9 @@ class TakeoverTurns:
         self._tidy(epoch)
         served = self._served.get((deal.id, index), {})
         ours = distance(candidate, deal.id)
-        few = slots.live_holders(self._me.ledger, deal) <= deal.k + SPARE_HOLDERS
         nearer = (v for v in served if distance(v, deal.id) < ours)
-        if not few and any(self._is_at_it(served[v], epoch) for v in nearer):
+        waits = any(self._is_at_it(served[v], epoch) for v in nearer)
+        if waits and not slots.in_danger(self._me.ledger, deal):
             raise RefusedError(
                 Refusal.UNTIMELY, "a nearer candidate is taking that slot over"
             )
