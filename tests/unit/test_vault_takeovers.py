@@ -99,6 +99,19 @@ def test_what_could_not_be_had_is_tried_again_each_epoch(slot: Slot) -> None:
         assert machine.claimed() == ()
 
 
+def test_what_keeps_a_candidate_from_a_slot_is_logged_when_it_changes(
+    slot: Slot,
+) -> None:
+    slot.leave(LOST)
+    machine = slot.machine(slot.candidate())
+    told = []
+    for epoch, why in enumerate(("a nearer one", "a nearer one", "no k"), EPOCH):
+        order = only(begin(slot, machine, epoch), fx.TakeOver)
+        ended = TakenOver(slot.at(0.7, epoch), order.deal.id, order.index, None, why)
+        told += of_kind(machine.ended(ended), fx.Log)
+    assert [log.fields["reason"] for log in told] == ["a nearer one", "no k"]
+
+
 def test_who_has_no_room_leaves_a_slot_to_others_for_a_while(slot: Slot) -> None:
     slot.leave(LOST)
     machine = slot.machine(slot.candidate())

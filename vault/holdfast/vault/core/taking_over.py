@@ -39,13 +39,17 @@ _GONE: Final = (Listing.EJECTED, Listing.UNBONDING)
 
 @dataclass
 class Attempt:
-    """One slot that we are taking over; `claim` says that we hold what it asks for."""
+    """One slot that we are taking over; `claim` says that we hold what it asks for.
+
+    `hindrance` is what last kept us from it.
+    """
 
     deal: DealId
     index: int
     lost: VaultId
     since_epoch: int
     claim: SignedTakeover | None = None
+    hindrance: str = ""
 
 
 class TakingOver:
@@ -105,8 +109,9 @@ class TakingOver:
         if attempt is None and event.deal not in self._fresh:
             told = [DropTakeover(event.deal)]
         elif attempt is not None and event.claim is None:
-            fields["reason"] = event.reason
-            told = [Log("a slot could not be taken over yet", fields)]
+            if event.reason != attempt.hindrance:
+                attempt.hindrance = fields["reason"] = event.reason
+                told = [Log("a slot could not be taken over yet", fields)]
             if not event.able and attempt.claim is None:
                 del self._attempts[event.deal]
                 self._resting[event.deal] = self._epoch + REST_EPOCHS
