@@ -37,7 +37,7 @@ def _turn(item: pytest.Item) -> tuple[bool, bool]:
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
     """Twelve vaults: a deal of eight finds its holders though some are behind."""
     made = LocalNetwork(tmp_path_factory.mktemp("network") / "n", tied=True)
-    asyncio.run(made.up(12, epoch_seconds=3))
+    asyncio.run(made.up(12, epoch_seconds=5))
     yield made
     made.down()
 
