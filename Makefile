@@ -28,15 +28,16 @@ check: venv anvil
 	$(BIN)/mypy
 	$(TESTS)
 
-# All workloads; a try: make bench SIZE=64 RUNS=1 ONLY=random,mixed SYSTEMS=holdfast,restic
+# All workloads; a try: make bench SIZE=64 RUNS=1 EPOCH=5 ONLY=random,mixed SYSTEMS=holdfast,restic
 SIZE ?= 1024
 RUNS ?= 5
-ONLY ?= random,mixed,small,degraded,rebuild,commands,incremental,audit,ledger,idle,wide20,wide80
+EPOCH ?= 120
+ONLY ?= random,mixed,small,commands,degraded,rebuild,incremental,audit,ledger,idle,wide20,wide80
 SYSTEMS ?= holdfast,bare-pipeline,restic,tahoe-lafs
 
 bench: venv
 	$(BIN)/python benchmarks/stages.py
-	$(BIN)/python benchmarks/run.py --size $(SIZE) --runs $(RUNS) --only $(ONLY) --systems $(SYSTEMS)
+	$(BIN)/python benchmarks/run.py --size $(SIZE) --runs $(RUNS) --epoch-seconds $(EPOCH) --only $(ONLY) --systems $(SYSTEMS)
 
 # Stories of a simulated network, resumable: make simulate SEEDS=1-2000 VAULTS=20
 SEEDS ?= 1-20

@@ -2,6 +2,7 @@
 
     python benchmarks/run.py [--size 1024] [--runs 5] [--only random,mixed,…]
                              [--systems holdfast,bare-pipeline,restic,tahoe-lafs]
+                             [--epoch-seconds 120]
                              [--out benchmarks/results] [--name DATE] [--dir DIR]
 
 Prints a table; writes a JSON and a chart named after today, anew after each workload. A
@@ -30,10 +31,10 @@ from alone import Alone  # noqa: E402
 from bare_pipeline import BarePipeline  # noqa: E402
 from figures import Samples  # noqa: E402
 from storing import Storing  # noqa: E402
-from systems import Holdfast, Restic  # noqa: E402
+from systems import EPOCH_SECONDS, Holdfast, Restic  # noqa: E402
 from tahoe_system import PROGRAM, Tahoe  # noqa: E402
 
-STORING: Final = ("random", "mixed", "small", "degraded", "rebuild", "commands")
+STORING: Final = ("random", "mixed", "small", "commands", "degraded", "rebuild")
 ALONE: Final = ("incremental", "audit", "ledger", "idle", "wide20", "wide80")
 SYSTEMS: Final = (Holdfast.name, BarePipeline.name, Restic.name, Tahoe.name)
 
@@ -66,12 +67,14 @@ def main() -> int:
 
 def run_all(given: argparse.Namespace, top: Path, samples: Samples) -> None:
     """Run the workloads that need the systems first, then those that need none."""
-    storing = Storing(top, given.size, given.runs, samples, set(given.systems))
+    systems = set(given.systems)
+    epoch_seconds = given.epoch_seconds
+    storing = Storing(top, given.size, given.runs, samples, systems, epoch_seconds)
     alone = Alone(top, given.size, given.runs, samples)
     try:
         for workload in (name for name in STORING if name in given.only):
             began = time.perf_counter()
-            storing.start()
+            storing.start(workload)
             attempt(storing, workload, samples)
             ended(workload, began, given, samples)
     finally:
@@ -100,6 +103,7 @@ def wishes() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=1024, help="MiB")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--epoch-seconds", type=int, default=EPOCH_SECONDS)
     parser.add_argument("--only", type=names, default=(*STORING, *ALONE))
     parser.add_argument("--systems", type=names, default=SYSTEMS)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
@@ -113,8 +117,8 @@ def wishes() -> argparse.Namespace:
         if unknown := set(chosen) - known:
             there = ", ".join(sorted(known))
             parser.error(f"{', '.join(sorted(unknown))}: there are only {there}")
-    if given.size < 1 or given.runs < 1:
-        parser.error("--size and --runs are at least 1")
+    if given.size < 1 or given.runs < 1 or given.epoch_seconds < 1:
+        parser.error("--size, --runs and --epoch-seconds are at least 1")
     return given
 
 

@@ -15,7 +15,7 @@ from command_times import CommandLine
 from figures import Samples
 from owner import Spent
 from retiring import retire
-from systems import Holdfast, Restic, System
+from systems import REBUILD_EPOCH_SECONDS, Holdfast, Restic, System
 from tahoe_system import PROGRAM, Tahoe
 
 GIB: Final = 1 << 30
@@ -53,18 +53,31 @@ class Storing:
     """
 
     def __init__(
-        self, top: Path, size: int, runs: int, samples: Samples, wanted: set[str]
+        self,
+        top: Path,
+        size: int,
+        runs: int,
+        samples: Samples,
+        wanted: set[str],
+        epoch_seconds: int,
     ) -> None:
         self._top = top
         self._size = size
         self._runs = runs
         self._samples = samples
         self._wanted = wanted
+        self._epoch_seconds = epoch_seconds
         self._systems: list[System] = []
 
-    def start(self) -> None:
+    def start(self, workload: str) -> None:
         """Start the systems that do not run yet, and warm them up."""
-        makes: dict[str, Callable[[Path], System]] = {Holdfast.name: Holdfast}
+        epoch_seconds = self._epoch_seconds
+        if workload == "rebuild":
+            epoch_seconds = min(epoch_seconds, REBUILD_EPOCH_SECONDS)
+        self._end_other_epochs(epoch_seconds)
+        makes: dict[str, Callable[[Path], System]] = {
+            Holdfast.name: lambda place: Holdfast(place, epoch_seconds)
+        }
         if shutil.which("restic"):
             makes[Restic.name] = Restic
         if PROGRAM.exists():
@@ -131,6 +144,12 @@ class Storing:
             if isinstance(system, Holdfast):
                 return system
         raise RuntimeError("the network did not start")
+
+    def _end_other_epochs(self, epoch_seconds: int) -> None:
+        for system in [*self._systems]:
+            if isinstance(system, Holdfast) and system.epoch_seconds != epoch_seconds:
+                self._systems.remove(system)
+                system.close()
 
     def _start(self, name: str, make: Callable[[Path], System]) -> None:
         place = self._top / name

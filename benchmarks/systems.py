@@ -16,7 +16,12 @@ from holdfast.client.local_layout import LEDGER
 from holdfast.client.local_network import LocalNetwork
 
 DATA_SHARDS: Final = 4
-EPOCH_SECONDS: Final = 30
+EPOCH_SECONDS: Final = 120
+"""Seldom does an act fall together with the audits of all vaults at once."""
+
+REBUILD_EPOCH_SECONDS: Final = 30
+"""What was lost is declared, and comes back, in the next epochs."""
+
 REBUILD_SECONDS_MAX: Final = 300.0
 RUNS_UNBOUNDED: Final = 1 << 30
 
@@ -51,14 +56,17 @@ class Holdfast:
     share = 1.0
     runs_max = RUNS_UNBOUNDED
 
-    def __init__(self, top: Path, vaults: int = 8) -> None:
+    def __init__(
+        self, top: Path, epoch_seconds: int = EPOCH_SECONDS, vaults: int = 8
+    ) -> None:
         self._top = top
+        self.epoch_seconds = epoch_seconds
         self.network = LocalNetwork(top / "network", tied=True)
         # Modules are compiled once, as in an installed wheel.
         os.environ["PYTHONPYCACHEPREFIX"] = str(top / "bytecode")
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         try:
-            asyncio.run(self.network.up(vaults, epoch_seconds=EPOCH_SECONDS))
+            asyncio.run(self.network.up(vaults, epoch_seconds))
             self.owner = Owner(top / "home", self.network.network_file)
         except BaseException:
             self.close()
@@ -95,7 +103,7 @@ class Holdfast:
         """
         # A checkpoint signed during the last rebuild declares the rest of it missing:
         # that alone would come back in the next epoch, and all else one epoch later.
-        time.sleep(EPOCH_SECONDS)
+        time.sleep(self.epoch_seconds)
         vault = self.network.plan().vaults[-1]
         shards = self.network.layout.numbered(vault.number) / "shards"
         self.network.stop_vault(str(vault.number))
