@@ -87,7 +87,7 @@ async def joined(
     """The network's ledger, with the chain's time."""
     assert file.chain is not None
     ledger = await EvmLedger.connect(
-        Node.at(file.endpoint, patience_seconds=1.0),
+        Node.at(file.endpoint, patience_seconds=10.0),
         file.params,
         file.chain.addresses,
         path=path,

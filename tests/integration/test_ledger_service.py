@@ -326,7 +326,7 @@ def test_an_operation_whose_answer_was_lost_is_applied_once(tmp_path: Path) -> N
     async def story(place: Served) -> None:
         wire = Wire(place.file.endpoint)
         remote = await RemoteLedger.connect(
-            await wire.lay(), place.file.certificate, patience_seconds=1.0
+            await wire.lay(), place.file.certificate, patience_seconds=3.0
         )
         account = remote.open_account(ALICE)
         await account.submit(Faucet())
