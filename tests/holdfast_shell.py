@@ -1,18 +1,30 @@
 """The `holdfast` program as its users run it, with a home folder of their own."""
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 PASSPHRASE = "correct horse"
+TRIES_SECONDS = 300
 PROGRAM = Path(sys.executable).with_name("holdfast")
 SECONDS_MAX = 120
+
+
+def tries() -> Iterator[int]:
+    """Count tries for as long as a network may need, however quick a command is."""
+    deadline = time.monotonic() + TRIES_SECONDS
+    for number in itertools.count():
+        yield number
+        if time.monotonic() > deadline:
+            return
 
 
 @dataclass

@@ -3,16 +3,14 @@
 from pathlib import Path
 
 from holdfast.client.local_network import LocalNetwork
-from holdfast_shell import Shell
-
-TRIES_MAX = 40
+from holdfast_shell import Shell, tries
 
 
 def test_a_certificate_with_proofs_is_judged_by_a_stranger_and_by_the_ledger(
     owner: Shell, stranger: Shell, tree: Path, tmp_path: Path, network: LocalNetwork
 ) -> None:
     made = owner.json("backup", tree)
-    for number in range(TRIES_MAX):
+    for number in tries():
         path = tmp_path / f"certificate-{number}"
         told = owner.json("certificate", "latest", "--output", path)
         (deal,) = told["deals"]

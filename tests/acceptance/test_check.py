@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from holdfast_shell import Shell
-
-TRIES_MAX = 40
+from holdfast_shell import Shell, tries
 
 
 def test_after_a_while_every_holder_has_proved_the_backup_and_it_reads_back(
     owner: Shell, tree: Path
 ) -> None:
     owner.json("backup", tree)
-    for _ in range(TRIES_MAX):
+    for _ in tries():
         told = owner.json("check", "--read-data")
         (deal,) = told["deals"]
         if all(holder["proof_covers_newest"] for holder in deal["holders"]):

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.client.exit_codes import ExitCode
-from holdfast_shell import Shell
-
-TRIES_MAX = 60
+from holdfast_shell import Shell, tries
 
 
 def test_a_bill_has_a_proof_for_every_line_and_what_is_closed_comes_back(
@@ -22,7 +20,7 @@ def test_a_bill_has_a_proof_for_every_line_and_what_is_closed_comes_back(
     escrow = funds["escrow_grains"]
     assert 0.95 * told["escrow_grains"] < escrow <= told["escrow_grains"]
 
-    for _ in range(TRIES_MAX):
+    for _ in tries():
         bill = owner.json("bill")
         if bill["charges"]:
             break
@@ -46,7 +44,7 @@ def test_a_bill_has_a_proof_for_every_line_and_what_is_closed_comes_back(
 
     closed = owner.json("deal", "close", deal["id"], "--yes")
     assert closed["closed_epoch"] is not None
-    for _ in range(TRIES_MAX):
+    for _ in tries():
         run = owner.run("deal", "list")
         assert run.returncode == 0, run.stderr
         if "came back" in run.stderr:

@@ -8,9 +8,8 @@ import pytest
 
 from holdfast.client.demo.comparison import compare
 from holdfast.client.local_network import LocalNetwork
-from holdfast_shell import Shell
+from holdfast_shell import Shell, tries
 
-TRIES_MAX = 300
 LARGE_BYTES, SMALL_BYTES = 12_000_000, 100_000
 
 
@@ -41,7 +40,7 @@ def test_forget_and_prune_free_the_vaults_disks_and_stop_the_charges(
     (deal,) = (each["id"] for each in owner.json("deal", "list")["deals"])
     assert stored_bytes(network, deal) > 2 * LARGE_BYTES
     # The first line may be of a part of a period only.
-    for _ in range(TRIES_MAX):
+    for _ in tries():
         if len(before := charges(owner)) >= 2:
             break
     full_charge = max(line["each_period"] for line in before)
@@ -50,7 +49,7 @@ def test_forget_and_prune_free_the_vaults_disks_and_stop_the_charges(
     owner.json("backup", source)
     told = owner.json("forget", "--keep-last", "1", "--prune")["prune"]
     assert told["bytes_dropped"] > LARGE_BYTES
-    for _ in range(TRIES_MAX):
+    for _ in tries():
         seen = charges(owner)
         if stored_bytes(network, deal) < LARGE_BYTES / 10:
             break
@@ -58,7 +57,7 @@ def test_forget_and_prune_free_the_vaults_disks_and_stop_the_charges(
 
     # The period in which the bytes went, and one that may have begun before.
     paid_in_full = max(line["last_period"] for line in seen) + 2
-    for _ in range(TRIES_MAX):
+    for _ in tries():
         after = [one for one in charges(owner) if one["first_period"] > paid_in_full]
         if after:
             break

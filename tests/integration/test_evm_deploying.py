@@ -128,7 +128,7 @@ def test_contracts_that_do_not_become_final_are_not_lost(
     wish = new_network("slow", None)
 
     async def run() -> None:
-        key, seconds = PAYER, 0
+        key, seconds = PAYER, 5
         await deploy_on(chain.url, key, wish, path, final_seconds=seconds)
 
     with pytest.raises(DeploymentPendingError) as caught:
