@@ -12,6 +12,7 @@ from holdfast.protocol.deal import GRANT, QUOTE, Deal, Grant, Purpose, Quote
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.manifest import (
     HEAD,
+    KEPT_CAPACITIES,
     MANIFEST_CHANGE,
     NO_HEAD,
     Head,
@@ -41,6 +42,8 @@ class Faults:
 
     refuses_quotes: bool = False
     refuses_shards: bool = False
+    deleted_bytes: int = 0  # of each deal, which it keeps until an audit
+    claimed_bytes: int = 0  # instead of what it keeps
     stores_nothing: bool = False  # takes shards and never says so
     refuses_heads: bool = False
     hangs_on_heads: bool = False
@@ -183,12 +186,21 @@ class VaultStandIn:
                 )
             if self.faults.refuses_shards:
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "disk full")
+            most = KEPT_CAPACITIES * deal.capacity
+            if not self.faults.claimed_bytes and self._kept(held) + len(body) > most:
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "used up")
             assert start.proof.index == index
             check_shard(start.chunk, start.proof, body)
             if start.chunk not in held.shards:
                 held.staged[start.chunk] = (start.proof, bytes(body))
             if not self.faults.stores_nothing:
                 yield frames.stored(start.chunk)
+
+    def _kept(self, held: HeldDeal) -> int:
+        if self.faults.claimed_bytes:
+            return self.faults.claimed_bytes
+        here = sum(len(body) for _, body in (held.staged | held.shards).values())
+        return here + self.faults.deleted_bytes
 
     async def _fetch(self, requests: Any, context: Any) -> AsyncIterator[bytes]:
         opening = frames.read_opening(await anext(requests))
@@ -240,7 +252,8 @@ class _Calls(vault_pb2_grpc.VaultServicer):
         _, held = await self._vault.authorised(
             request.grant, {Purpose.READ, Purpose.WRITE}, context
         )
-        reply = vault_pb2.DealStateReply()
+        kept = self._vault._kept(held)
+        reply = vault_pb2.DealStateReply(kept_bytes=kept)
         if held.full is not None:
             reply.full_receipt = FULL_RECEIPT.encode(held.full)
         if held.newest is not None and not _is_under(held.newest[0], held.full):

@@ -215,10 +215,13 @@ def test_deleted_bytes_go_once_a_checkpoint_without_them_was_answered(
             await owner.upload(old)
             vault = world.vaults[0]
             before = vault.data.entries()
+            both = old.header.shard_bytes + new.header.shard_bytes
             await vault.data.checkpoint_answered(before)
             await owner.upload(new, removed=(0,))
             after = vault.data.entries()
             assert vault.shard_file(deal.id, old.id).exists()
+            line = owner.lines[0]
+            assert (await line.state()).kept_bytes == both
             assert vault.data.signed_head(before.items[0]) is not None
             (leaf,) = await vault.data.read_leaves(
                 [WantedLeaf(0, before.items[0], 20_000)]
@@ -230,6 +233,7 @@ def test_deleted_bytes_go_once_a_checkpoint_without_them_was_answered(
             assert vault.shard_file(deal.id, new.id).exists()
             assert vault.data.signed_head(before.items[0]) is None
             assert vault.data.figures().held_shards == 1
+            assert (await line.state()).kept_bytes == new.header.shard_bytes
 
     asyncio.run(story())
 

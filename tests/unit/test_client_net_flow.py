@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.client.deal_book import Terms
+from holdfast.client.core.deal_choice import grown_capacity
+from holdfast.client.deal_book import DealBook, Terms
 from holdfast.client.deal_footing import footing_of
 from holdfast.client.network_errors import StateMovedError
 from holdfast.client.upload import Upload
 from holdfast.ledger.core.operations import Operation
 from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.port import Applied, LedgerAccount
+from holdfast.protocol.deal import Deal
 from holdfast.protocol.units import MIB, AccountId
 from market_steps import EMPTY, MEMO, payloads, read_all, send, stored
-from small_market import PATIENT, market
+from small_market import PATIENT, Market, market
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,48 @@ def test_a_deal_grows_with_the_upload(tmp_path: Path) -> None:
             (known,) = await book.deals()
             assert known.id == deal.id
             assert known.capacity >= 80 * MIB
+
+    asyncio.run(story())
+
+
+async def refilled(place: Market, book: DealBook) -> tuple[Deal, Deal]:
+    """Store something, then more; return how the deal was and how it is."""
+    before, ids = await stored(place, book, payloads(1))
+    for vault in place.holders(before.id):
+        if not vault.faults.claimed_bytes:
+            vault.faults.deleted_bytes = 2 * before.capacity - MIB
+    async with Upload(book, place.options()) as upload:
+        ids += await send(upload, payloads(10, MIB))
+        after = await upload.commit(b"\6" * 256, [MEMO, EMPTY])
+        assert upload.left_deals == []
+    assert len(await read_all(book, ids)) == 11
+    assert after.id == before.id
+    return before, after
+
+
+def test_a_deal_grows_where_holders_keep_what_was_deleted(tmp_path: Path) -> None:
+    """They keep it until their next audits; none is blamed for that."""
+
+    async def story() -> None:
+        async with market(tmp_path) as place, place.client() as book:
+            before, after = await refilled(place, book)
+            assert after.capacity == grown_capacity(before.capacity, 0)
+            assert book.journal.laggards() == {}
+
+    asyncio.run(story())
+
+
+def test_a_holder_that_claims_to_keep_more_than_it_may_costs_one_growth(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with market(tmp_path, 4) as place, place.client() as book:
+            for vault in place.vaults:
+                vault.faults.claimed_bytes = 1 << 60
+            before, after = await refilled(place, book)
+            # What is there when a deal is opened is believed as well.
+            grown = grown_capacity(before.capacity, 0)
+            assert after.capacity in {before.capacity, grown}
 
     asyncio.run(story())
 

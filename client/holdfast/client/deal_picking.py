@@ -22,6 +22,7 @@ from holdfast.client.network_errors import (
     UploadFailedError,
 )
 from holdfast.client.upload_options import LeftDeal, UploadOptions
+from holdfast.client.wording import count
 from holdfast.ledger.core.errors import LedgerError, hold
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.units import DealId, VaultId
@@ -82,10 +83,14 @@ class DealPicking:
         escrow = deal.escrow * closed
         self.left.append(LeftDeal(deal.id, tuple(words), closed, escrow))
         if len(self.left) >= _DEALS_TRIED_MAX:
-            last = "; ".join(f"{vault.hex()[:16]}: {word}" for vault, word in words)
             raise self._failed(
-                f"{len(self.left)} deals in a row lost holders (the last: {last})"
+                f"{len(self.left)} deals in a row lost holders ({self._last_words()})"
             )
+
+    def _last_words(self) -> str:
+        words = self.left[-1].words
+        said = "; ".join(f"{vault.hex()[:16]}: {word}" for vault, word in words)
+        return f"the last: {said}"
 
     def _failed(self, reason: str) -> UploadFailedError:
         grains = sum(left.escrow for left in self.left)
@@ -121,10 +126,10 @@ class DealPicking:
         except TooFewVaultsError as error:
             if not self.left:
                 raise
-            given_up = f"{len(self.left)} deals lost holders and were given up"
+            given_up = f"gave up {count(len(self.left), 'deal')} whose holders failed"
             raise self._failed(
-                f"{given_up}, and of other vaults {error.offered} offer to hold one "
-                f"that needs {error.needed}"
+                f"{given_up} ({self._last_words()}), and of other vaults "
+                f"{error.offered} offer to hold one that needs {error.needed}"
             ) from error
 
     async def _patient_footing(self, deal: Deal) -> Footing:

@@ -239,6 +239,7 @@ class VaultLink:
                 _countersigned(reply.pending_head, reply.pending_receipt)
                 if reply.pending_head
                 else None,
+                reply.kept_bytes,
             )
 
     async def manifest(

@@ -22,6 +22,8 @@ from holdfast.protocol.units import MEMO_BYTES, ChunkId, DealId, Digest
 CHUNKS_MAX: Final = 1 << 24
 CHANGES_MAX: Final = 1 << 17
 NO_HEAD: Final = Digest(bytes(32))
+KEPT_CAPACITIES: Final = 2
+"""A holder keeps so much of a deal at most, with what was deleted until an audit."""
 
 
 class ManifestError(ProtocolError):

@@ -177,6 +177,7 @@ class VaultService:
             reply.full_receipt = FULL_RECEIPT.encode(held.full)
         if request.takeover:
             return reply
+        reply.kept_bytes = held.durable_bytes + held.staged_bytes
         if held.newest and held.newest.digest in held.pending:
             reply.pending_head = HEAD.encode(held.newest.head)
             reply.pending_receipt = RECEIPT.encode(held.newest.receipt)

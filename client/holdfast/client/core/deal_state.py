@@ -16,7 +16,13 @@ from holdfast.client.core.upload_terms import (
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.frozen import frozen
-from holdfast.protocol.manifest import HEAD, Head, Manifest, SignedHead
+from holdfast.protocol.manifest import (
+    HEAD,
+    KEPT_CAPACITIES,
+    Head,
+    Manifest,
+    SignedHead,
+)
 from holdfast.protocol.receipt import (
     RECEIPT,
     FullReceipt,
@@ -30,12 +36,14 @@ from holdfast.protocol.units import NetworkId, VaultId
 class HolderWord:
     """What a holder says: its newest full receipt, what it countersigned since.
 
-    Index -1 is nobody's: what this client itself kept.
+    Index -1 is nobody's: what this client itself kept. `kept_bytes` has its disk of
+    the deal, with what was deleted and no audit has let go of yet.
     """
 
     index: int
     full: FullReceipt | None
     pending: Countersigned | None
+    kept_bytes: int = 0
 
 
 @frozen
@@ -45,6 +53,7 @@ class DealState:
     `pending` has, by holder, the head beyond the acknowledged one that it signed;
     `informed` holders have the newest full receipt. `doubted` ones showed a full
     receipt that does not verify: they lie, or the deal has newer holders than it.
+    `kept_bytes` is what the fullest of them keeps, as far as it may keep so much.
     """
 
     deal: Deal
@@ -53,6 +62,7 @@ class DealState:
     answered: frozenset[int]
     informed: frozenset[int]
     doubted: frozenset[int] = frozenset()
+    kept_bytes: int = 0
 
     @property
     def head(self) -> SignedHead | None:
@@ -118,6 +128,10 @@ def deal_state(
             if word.full and word.full.head.value.sequence >= reached
         ),
         frozenset(doubted),
+        min(
+            max((word.kept_bytes for word in known), default=0),
+            KEPT_CAPACITIES * deal.capacity,
+        ),
     )
 
 
@@ -215,7 +229,7 @@ def next_step(
     """
     assert len(state.answered) == state.deal.n
     if not state.pending:
-        return Ready(standing_on(state.head, manifest))
+        return Ready(standing_on(state.head, manifest, state.kept_bytes))
     top = max(said.head.value.sequence for said in state.pending.values())
     highest = {
         said.head.value.digest(): (index, said)
@@ -224,7 +238,9 @@ def next_step(
     }
     if len(highest) > 1:
         one, other, *_ = (highest[digest][1] for digest in sorted(highest))
-        footing = Footing(state.head, manifest, one.head.value, (one, other))
+        footing = Footing(
+            state.head, manifest, one.head.value, (one, other), state.kept_bytes
+        )
         return Ready(footing)
     source, only = next(iter(highest.values()))
     lower = [index for index in range(state.deal.n) if _sequence(state, index) < top]

@@ -42,21 +42,23 @@ from holdfast.client.core.upload_events import (
 )
 from holdfast.client.core.upload_line import HolderLine
 from holdfast.client.core.upload_round import Round
-from holdfast.client.core.upload_terms import Footing, UploadTerms, standing_on
+from holdfast.client.core.upload_terms import (
+    Footing,
+    UploadTerms,
+    standing_on,
+)
 from holdfast.protocol.chunk import ChunkHeader
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import SignatureInvalidError
 from holdfast.protocol.manifest import (
     HEAD,
+    KEPT_CAPACITIES,
     ManifestChange,
     ManifestEntry,
     next_head,
 )
 from holdfast.protocol.receipt import FullReceipt, SignedReceipt
-from holdfast.protocol.units import (
-    ChunkId,
-    Digest,
-)
+from holdfast.protocol.units import ChunkId, Digest
 
 _TICK_SECONDS_MAX: Final = 2.0
 
@@ -82,6 +84,7 @@ class DealUpload:
         self._waiting: list[ChunkId] = []
         self._waiting_bytes = 0
         self._promised_bytes = footing.manifest.held_bytes
+        self._kept_bytes = max(footing.kept_bytes, footing.manifest.held_bytes)
         self._round: Round | None = None
         self._flush: FlushWanted | None = None
         self._effects: list[Effect] = []
@@ -105,8 +108,13 @@ class DealUpload:
 
     @property
     def room_bytes(self) -> int:
-        """How many more shard bytes each holder can take within the capacity."""
-        return self._deal.capacity - self._promised_bytes
+        """How many more shard bytes each holder can take within the capacity.
+
+        With what was deleted and is kept until an audit, twice as much may be there.
+        """
+        capacity = self._deal.capacity
+        kept = KEPT_CAPACITIES * capacity - self._kept_bytes
+        return min(capacity - self._promised_bytes, kept)
 
     @property
     def all_open(self) -> bool:
@@ -194,6 +202,7 @@ class DealUpload:
         self._waiting.append(chunk)
         self._waiting_bytes += length
         self._promised_bytes += size
+        self._kept_bytes += size
         for line in self._lines:
             line.give(chunk, size, now)
         self._drop_if_everywhere(chunk)

@@ -46,13 +46,15 @@ class Footing:
     """Where a deal stands: its newest acknowledged head, and what to build on.
 
     `predecessor` differs from that head only after `conflict`: two heads of one
-    sequence, which prove that neither was acknowledged.
+    sequence, which prove that neither was acknowledged. `kept_bytes` are shard bytes
+    that a holder keeps, with what was deleted until its next audit.
     """
 
     acknowledged: SignedHead | None
     manifest: Manifest
     predecessor: Head | None
     conflict: tuple[Countersigned, ...] = ()
+    kept_bytes: int = 0
 
     @property
     def base(self) -> Digest:
@@ -65,6 +67,9 @@ class Footing:
         return self.acknowledged.value.memo if self.acknowledged else NO_MEMO
 
 
-def standing_on(head: SignedHead | None, manifest: Manifest) -> Footing:
+def standing_on(
+    head: SignedHead | None, manifest: Manifest, kept_bytes: int = 0
+) -> Footing:
     """Return the footing on an acknowledged head that nobody has gone beyond."""
-    return Footing(head, manifest, head.value if head else None)
+    before = head.value if head else None
+    return Footing(head, manifest, before, kept_bytes=kept_bytes)

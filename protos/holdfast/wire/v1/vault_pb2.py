@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1choldfast/wire/v1/vault.proto\x12\x0bholdfast.v1\"\x11\n\x0f\x44\x65scribeRequest\"\xc7\x03\n\rDescribeReply\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x17\n\x0fledger_sequence\x18\x03 \x01(\x04\x12\x12\n\nheld_bytes\x18\x04 \x01(\x04\x12\x13\n\x0bquota_bytes\x18\x05 \x01(\x04\x12\x13\n\x0bheld_shards\x18\x06 \x01(\x04\x12\x10\n\x08standing\x18\x07 \x01(\t\x12\x1c\n\x14last_certified_epoch\x18\x08 \x01(\x04\x12\x15\n\rearned_grains\x18\t \x01(\x04\x12\x16\n\x0e\x63laimed_grains\x18\n \x01(\x04\x12\x18\n\x10ledger_reachable\x18\x0b \x01(\x08\x12\x16\n\x0emissing_shards\x18\x0c \x01(\x04\x12\x18\n\x10\x63\x65rtified_epochs\x18\r \x01(\x04\x12\x1b\n\x13ledger_lost_seconds\x18\x0e \x01(\x04\x12\x16\n\x0eledger_trouble\x18\x0f \x01(\t\x12\x14\n\x0cledger_block\x18\x10 \x01(\x04\x12\x1c\n\x14ledger_block_seconds\x18\x11 \x01(\x04\x12\x12\n\ndeals_left\x18\x12 \x01(\x04\x12\x18\n\x10stake_free_epoch\x18\x13 \x01(\x04\"A\n\x0cQuoteRequest\x12\x0c\n\x04\x64\x65\x61l\x18\x01 \x01(\x0c\x12\x10\n\x08\x63\x61pacity\x18\x02 \x01(\x04\x12\x11\n\tend_epoch\x18\x03 \x01(\x04\"6\n\nQuoteReply\x12\r\n\x05quote\x18\x01 \x01(\x0c\x12\x19\n\x11\x61\x63\x63ount_signature\x18\x02 \x01(\x0c\"3\n\x10\x44\x65\x61lStateRequest\x12\r\n\x05grant\x18\x01 \x01(\x0c\x12\x10\n\x08takeover\x18\x02 \x01(\x0c\"U\n\x0e\x44\x65\x61lStateReply\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\x12\x14\n\x0cpending_head\x18\x02 \x01(\x0c\x12\x17\n\x0fpending_receipt\x18\x03 \x01(\x0c\"@\n\x0fManifestRequest\x12\r\n\x05grant\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\x12\x10\n\x08takeover\x18\x03 \x01(\x0c\" \n\rManifestReply\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x0c\"j\n\x0eProposeRequest\x12\x0c\n\x04head\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63hange\x18\x03 \x01(\x0c\x12,\n\x08\x63onflict\x18\x04 \x03(\x0b\x32\x1a.holdfast.v1.Countersigned\".\n\rCountersigned\x12\x0c\n\x04head\x18\x01 \x01(\x0c\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"q\n\x0cProposeReply\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\x12\x0f\n\x07missing\x18\x02 \x03(\x0c\x12)\n\x05newer\x18\x03 \x01(\x0b\x32\x1a.holdfast.v1.Countersigned\x12\x14\n\x0c\x66ull_receipt\x18\x04 \x01(\x0c\"*\n\x12\x41\x63knowledgeRequest\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\"\x12\n\x10\x41\x63knowledgeReply\"\x1f\n\x0cScrubRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"O\n\nScrubReply\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x10\n\x08verified\x18\x02 \x01(\x04\x12\x0f\n\x07\x64\x61maged\x18\x03 \x01(\x04\x12\x0f\n\x07missing\x18\x04 \x01(\x04\"(\n\x14ShowMalformedRequest\x12\x10\n\x08\x65vidence\x18\x01 \x01(\x0c\"\x14\n\x12ShowMalformedReply2\xc1\x04\n\x05Vault\x12\x44\n\x08\x44\x65scribe\x12\x1c.holdfast.v1.DescribeRequest\x1a\x1a.holdfast.v1.DescribeReply\x12;\n\x05Quote\x12\x19.holdfast.v1.QuoteRequest\x1a\x17.holdfast.v1.QuoteReply\x12G\n\tDealState\x12\x1d.holdfast.v1.DealStateRequest\x1a\x1b.holdfast.v1.DealStateReply\x12\x46\n\x08Manifest\x12\x1c.holdfast.v1.ManifestRequest\x1a\x1a.holdfast.v1.ManifestReply0\x01\x12\x41\n\x07Propose\x12\x1b.holdfast.v1.ProposeRequest\x1a\x19.holdfast.v1.ProposeReply\x12M\n\x0b\x41\x63knowledge\x12\x1f.holdfast.v1.AcknowledgeRequest\x1a\x1d.holdfast.v1.AcknowledgeReply\x12S\n\rShowMalformed\x12!.holdfast.v1.ShowMalformedRequest\x1a\x1f.holdfast.v1.ShowMalformedReply\x12=\n\x05Scrub\x12\x19.holdfast.v1.ScrubRequest\x1a\x17.holdfast.v1.ScrubReply0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1choldfast/wire/v1/vault.proto\x12\x0bholdfast.v1\"\x11\n\x0f\x44\x65scribeRequest\"\xc7\x03\n\rDescribeReply\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x17\n\x0fledger_sequence\x18\x03 \x01(\x04\x12\x12\n\nheld_bytes\x18\x04 \x01(\x04\x12\x13\n\x0bquota_bytes\x18\x05 \x01(\x04\x12\x13\n\x0bheld_shards\x18\x06 \x01(\x04\x12\x10\n\x08standing\x18\x07 \x01(\t\x12\x1c\n\x14last_certified_epoch\x18\x08 \x01(\x04\x12\x15\n\rearned_grains\x18\t \x01(\x04\x12\x16\n\x0e\x63laimed_grains\x18\n \x01(\x04\x12\x18\n\x10ledger_reachable\x18\x0b \x01(\x08\x12\x16\n\x0emissing_shards\x18\x0c \x01(\x04\x12\x18\n\x10\x63\x65rtified_epochs\x18\r \x01(\x04\x12\x1b\n\x13ledger_lost_seconds\x18\x0e \x01(\x04\x12\x16\n\x0eledger_trouble\x18\x0f \x01(\t\x12\x14\n\x0cledger_block\x18\x10 \x01(\x04\x12\x1c\n\x14ledger_block_seconds\x18\x11 \x01(\x04\x12\x12\n\ndeals_left\x18\x12 \x01(\x04\x12\x18\n\x10stake_free_epoch\x18\x13 \x01(\x04\"A\n\x0cQuoteRequest\x12\x0c\n\x04\x64\x65\x61l\x18\x01 \x01(\x0c\x12\x10\n\x08\x63\x61pacity\x18\x02 \x01(\x04\x12\x11\n\tend_epoch\x18\x03 \x01(\x04\"6\n\nQuoteReply\x12\r\n\x05quote\x18\x01 \x01(\x0c\x12\x19\n\x11\x61\x63\x63ount_signature\x18\x02 \x01(\x0c\"3\n\x10\x44\x65\x61lStateRequest\x12\r\n\x05grant\x18\x01 \x01(\x0c\x12\x10\n\x08takeover\x18\x02 \x01(\x0c\"i\n\x0e\x44\x65\x61lStateReply\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\x12\x14\n\x0cpending_head\x18\x02 \x01(\x0c\x12\x17\n\x0fpending_receipt\x18\x03 \x01(\x0c\x12\x12\n\nkept_bytes\x18\x04 \x01(\x04\"@\n\x0fManifestRequest\x12\r\n\x05grant\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\x12\x10\n\x08takeover\x18\x03 \x01(\x0c\" \n\rManifestReply\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x0c\"j\n\x0eProposeRequest\x12\x0c\n\x04head\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63hange\x18\x03 \x01(\x0c\x12,\n\x08\x63onflict\x18\x04 \x03(\x0b\x32\x1a.holdfast.v1.Countersigned\".\n\rCountersigned\x12\x0c\n\x04head\x18\x01 \x01(\x0c\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"q\n\x0cProposeReply\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\x12\x0f\n\x07missing\x18\x02 \x03(\x0c\x12)\n\x05newer\x18\x03 \x01(\x0b\x32\x1a.holdfast.v1.Countersigned\x12\x14\n\x0c\x66ull_receipt\x18\x04 \x01(\x0c\"*\n\x12\x41\x63knowledgeRequest\x12\x14\n\x0c\x66ull_receipt\x18\x01 \x01(\x0c\"\x12\n\x10\x41\x63knowledgeReply\"\x1f\n\x0cScrubRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"O\n\nScrubReply\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x10\n\x08verified\x18\x02 \x01(\x04\x12\x0f\n\x07\x64\x61maged\x18\x03 \x01(\x04\x12\x0f\n\x07missing\x18\x04 \x01(\x04\"(\n\x14ShowMalformedRequest\x12\x10\n\x08\x65vidence\x18\x01 \x01(\x0c\"\x14\n\x12ShowMalformedReply2\xc1\x04\n\x05Vault\x12\x44\n\x08\x44\x65scribe\x12\x1c.holdfast.v1.DescribeRequest\x1a\x1a.holdfast.v1.DescribeReply\x12;\n\x05Quote\x12\x19.holdfast.v1.QuoteRequest\x1a\x17.holdfast.v1.QuoteReply\x12G\n\tDealState\x12\x1d.holdfast.v1.DealStateRequest\x1a\x1b.holdfast.v1.DealStateReply\x12\x46\n\x08Manifest\x12\x1c.holdfast.v1.ManifestRequest\x1a\x1a.holdfast.v1.ManifestReply0\x01\x12\x41\n\x07Propose\x12\x1b.holdfast.v1.ProposeRequest\x1a\x19.holdfast.v1.ProposeReply\x12M\n\x0b\x41\x63knowledge\x12\x1f.holdfast.v1.AcknowledgeRequest\x1a\x1d.holdfast.v1.AcknowledgeReply\x12S\n\rShowMalformed\x12!.holdfast.v1.ShowMalformedRequest\x1a\x1f.holdfast.v1.ShowMalformedReply\x12=\n\x05Scrub\x12\x19.holdfast.v1.ScrubRequest\x1a\x17.holdfast.v1.ScrubReply0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,29 +42,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEALSTATEREQUEST']._serialized_start=645
   _globals['_DEALSTATEREQUEST']._serialized_end=696
   _globals['_DEALSTATEREPLY']._serialized_start=698
-  _globals['_DEALSTATEREPLY']._serialized_end=783
-  _globals['_MANIFESTREQUEST']._serialized_start=785
-  _globals['_MANIFESTREQUEST']._serialized_end=849
-  _globals['_MANIFESTREPLY']._serialized_start=851
-  _globals['_MANIFESTREPLY']._serialized_end=883
-  _globals['_PROPOSEREQUEST']._serialized_start=885
-  _globals['_PROPOSEREQUEST']._serialized_end=991
-  _globals['_COUNTERSIGNED']._serialized_start=993
-  _globals['_COUNTERSIGNED']._serialized_end=1039
-  _globals['_PROPOSEREPLY']._serialized_start=1041
-  _globals['_PROPOSEREPLY']._serialized_end=1154
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1156
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1198
-  _globals['_ACKNOWLEDGEREPLY']._serialized_start=1200
-  _globals['_ACKNOWLEDGEREPLY']._serialized_end=1218
-  _globals['_SCRUBREQUEST']._serialized_start=1220
-  _globals['_SCRUBREQUEST']._serialized_end=1251
-  _globals['_SCRUBREPLY']._serialized_start=1253
-  _globals['_SCRUBREPLY']._serialized_end=1332
-  _globals['_SHOWMALFORMEDREQUEST']._serialized_start=1334
-  _globals['_SHOWMALFORMEDREQUEST']._serialized_end=1374
-  _globals['_SHOWMALFORMEDREPLY']._serialized_start=1376
-  _globals['_SHOWMALFORMEDREPLY']._serialized_end=1396
-  _globals['_VAULT']._serialized_start=1399
-  _globals['_VAULT']._serialized_end=1976
+  _globals['_DEALSTATEREPLY']._serialized_end=803
+  _globals['_MANIFESTREQUEST']._serialized_start=805
+  _globals['_MANIFESTREQUEST']._serialized_end=869
+  _globals['_MANIFESTREPLY']._serialized_start=871
+  _globals['_MANIFESTREPLY']._serialized_end=903
+  _globals['_PROPOSEREQUEST']._serialized_start=905
+  _globals['_PROPOSEREQUEST']._serialized_end=1011
+  _globals['_COUNTERSIGNED']._serialized_start=1013
+  _globals['_COUNTERSIGNED']._serialized_end=1059
+  _globals['_PROPOSEREPLY']._serialized_start=1061
+  _globals['_PROPOSEREPLY']._serialized_end=1174
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1176
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1218
+  _globals['_ACKNOWLEDGEREPLY']._serialized_start=1220
+  _globals['_ACKNOWLEDGEREPLY']._serialized_end=1238
+  _globals['_SCRUBREQUEST']._serialized_start=1240
+  _globals['_SCRUBREQUEST']._serialized_end=1271
+  _globals['_SCRUBREPLY']._serialized_start=1273
+  _globals['_SCRUBREPLY']._serialized_end=1352
+  _globals['_SHOWMALFORMEDREQUEST']._serialized_start=1354
+  _globals['_SHOWMALFORMEDREQUEST']._serialized_end=1394
+  _globals['_SHOWMALFORMEDREPLY']._serialized_start=1396
+  _globals['_SHOWMALFORMEDREPLY']._serialized_end=1416
+  _globals['_VAULT']._serialized_start=1419
+  _globals['_VAULT']._serialized_end=1996
 # @@protoc_insertion_point(module_scope)

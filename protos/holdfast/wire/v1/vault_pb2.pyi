@@ -204,22 +204,26 @@ class DealStateReply(_message.Message):
     FULL_RECEIPT_FIELD_NUMBER: _builtins.int
     PENDING_HEAD_FIELD_NUMBER: _builtins.int
     PENDING_RECEIPT_FIELD_NUMBER: _builtins.int
+    KEPT_BYTES_FIELD_NUMBER: _builtins.int
     full_receipt: _builtins.bytes
     """FullReceipt of the newest acknowledged head, or empty"""
     pending_head: _builtins.bytes
     """signed Head that this holder countersigned since, or empty"""
     pending_receipt: _builtins.bytes
     """its signed Receipt, or empty"""
+    kept_bytes: _builtins.int
+    """shard bytes here: also those staged, and those deleted until an audit"""
     def __init__(
         self,
         *,
         full_receipt: _builtins.bytes = ...,
         pending_head: _builtins.bytes = ...,
         pending_receipt: _builtins.bytes = ...,
+        kept_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["full_receipt", b"full_receipt", "pending_head", b"pending_head", "pending_receipt", b"pending_receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["full_receipt", b"full_receipt", "kept_bytes", b"kept_bytes", "pending_head", b"pending_head", "pending_receipt", b"pending_receipt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,7 +6,7 @@ that a deal has one history. Nothing here changes any state.
 
 from typing import Final
 
-from holdfast.protocol.manifest import NO_HEAD, Head
+from holdfast.protocol.manifest import KEPT_CAPACITIES, NO_HEAD, Head
 from holdfast.protocol.units import GIB, ChunkId
 from holdfast.vault.core.deal_holding import DealHolding
 from holdfast.vault.core.holding_events import (
@@ -52,7 +52,8 @@ def judge_shard(holding: DealHolding, event: ShardOffered) -> Effect:
         or staged + event.shard_bytes > STAGED_BYTES_MAX
     ):
         return Refuse(Refusal.EXHAUSTED, "too much is staged; propose a head first")
-    if holding.durable_bytes + staged + event.shard_bytes > 2 * event.capacity:
+    kept = holding.durable_bytes + staged + event.shard_bytes
+    if kept > KEPT_CAPACITIES * event.capacity:
         return Refuse(
             Refusal.EXHAUSTED,
             f"the deal's {event.capacity} bytes are used up; extend it, or wait "
