@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,24 @@ def test_a_deal_grows_where_holders_keep_what_was_deleted(tmp_path: Path) -> Non
     asyncio.run(story())
 
 
-def test_a_holder_that_claims_to_keep_more_than_it_may_costs_one_growth(
+def test_as_many_holders_as_may_fail_cannot_have_a_deal_grow(tmp_path: Path) -> None:
+    """What two of four claim is not believed, however often they claim it."""
+
+    async def story() -> None:
+        async with market(tmp_path, 4) as place, place.client() as book:
+            for vault in place.vaults[:2]:
+                vault.faults.claimed_bytes = 1 << 60
+            before, _ = await stored(place, book, payloads(1))
+            for memo, new in pairwise([MEMO, *(bytes([n]) * 256 for n in (7, 8, 9))]):
+                async with Upload(book, place.options()) as upload:
+                    await send(upload, payloads(1, 1000 + new[0]))
+                    after = await upload.commit(new, [memo, EMPTY])
+                assert (after.id, after.capacity) == (before.id, before.capacity)
+
+    asyncio.run(story())
+
+
+def test_what_all_holders_claim_to_keep_counts_as_far_as_they_may_keep_it(
     tmp_path: Path,
 ) -> None:
     async def story() -> None:

@@ -53,7 +53,8 @@ class DealState:
     `pending` has, by holder, the head beyond the acknowledged one that it signed;
     `informed` holders have the newest full receipt. `doubted` ones showed a full
     receipt that does not verify: they lie, or the deal has newer holders than it.
-    `kept_bytes` is what the fullest of them keeps, as far as it may keep so much.
+    `kept_bytes` is what more than n - k of them keep or more: no n - k that lie can
+    have a deal grow for nothing.
     """
 
     deal: Deal
@@ -128,11 +129,13 @@ def deal_state(
             if word.full and word.full.head.value.sequence >= reached
         ),
         frozenset(doubted),
-        min(
-            max((word.kept_bytes for word in known), default=0),
-            KEPT_CAPACITIES * deal.capacity,
-        ),
+        min(_kept_bytes(known, deal), KEPT_CAPACITIES * deal.capacity),
     )
+
+
+def _kept_bytes(known: Iterable[HolderWord], deal: Deal) -> int:
+    said = sorted((word.kept_bytes for word in known if word.index >= 0), reverse=True)
+    return said[deal.n - deal.k] if len(said) > deal.n - deal.k else 0
 
 
 def _is_full(
