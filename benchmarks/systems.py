@@ -43,7 +43,7 @@ class System(Protocol):
         """Bring the tree stored last back."""
 
     def drop(self) -> None:
-        """Delete all that was stored."""
+        """Begin anew: nothing of what was stored is wanted again."""
 
     def close(self) -> None:
         """End it and delete what it stored."""
@@ -83,7 +83,7 @@ class Holdfast:
         return self.owner.act("first-byte", pids=self.pids())
 
     def drop(self) -> None:
-        self.owner.act("drop")
+        """Leave it: vaults would delete it during a later run, see `retiring`."""
 
     def kill(self, count: int) -> None:
         """Kill so many vaults."""
@@ -99,7 +99,7 @@ class Holdfast:
 
         Counted is from the first shard that is back to its share of what is stored
         now; before, the vault declares its loss in a checkpoint, which takes an epoch
-        or two. What was stored and dropped earlier does not come back.
+        or two.
         """
         # A checkpoint signed during the last rebuild declares the rest of it missing:
         # that alone would come back in the next epoch, and all else one epoch later.
