@@ -4,6 +4,7 @@ from holdfast.client.core.upload_events import (
     ChunkAdded,
     ClockTicked,
 )
+from holdfast.client.core.upload_terms import UploadLimits
 from upload_world import (
     N,
     World,
@@ -12,6 +13,7 @@ from upload_world import (
 )
 
 MEMO = b"\x31" * 256
+STALLED = int(UploadLimits().stall_seconds)
 
 
 def opened(count: int = 0) -> World:

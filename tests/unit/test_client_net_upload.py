@@ -29,7 +29,7 @@ from holdfast.protocol.manifest import (
 )
 from holdfast.protocol.receipt import RECEIPT
 from holdfast.protocol.signing import Signed
-from upload_steps import MEMO, of, opened, settle, wait
+from upload_steps import MEMO, STALLED, of, opened, settle, wait
 from upload_world import (
     DEAL,
     KEYS,
@@ -155,8 +155,9 @@ def test_nobody_is_blamed_for_a_night_in_suspend() -> None:
     world = opened(4)
     world.now += 30_000
     world.tell(ClockTicked(world.now))
+    wait(world, STALLED - 3)
     assert not of(world, DealAbandoned)
-    wait(world, 31)
+    wait(world, 4)
     assert of(world, DealAbandoned)
 
 

@@ -57,7 +57,7 @@ class Limiter:
     def frame_bytes(self, streams: int) -> int:
         """Return how long frames may be so that none of the streams rests for long.
 
-        A vault that sees nothing for a minute inside a shard ends the stream.
+        A vault that sees nothing for minutes inside a shard ends the stream.
         """
         if self._bucket is None:
             return FRAME_BYTES_MAX

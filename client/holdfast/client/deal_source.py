@@ -30,7 +30,14 @@ class DealSource:
         shard_bytes = -(-CHUNK_BYTES_MAX // deal.k)
         self.shards = BufferPool(shard_bytes, _IDLE_CHUNKS_MAX * deal.k)
         self._chunks = BufferPool(shard_bytes * deal.k, _IDLE_CHUNKS_MAX)
-        self.lines = [FetchLine(book, deal, index, executor) for index in range(deal.n)]
+        self.lines = [
+            FetchLine(book, deal, index, executor, self._silence_of_others)
+            for index in range(deal.n)
+        ]
+
+    def _silence_of_others(self, line: FetchLine) -> list[float]:
+        others = (each for each in self.lines if each is not line and each.has_part)
+        return [each.silence() for each in others]
 
     def room(self, length: int) -> "ChunkRoom":
         """Return room for a chunk of `length` bytes."""

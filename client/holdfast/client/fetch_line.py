@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
+from holdfast.client.core.patience import patience
 from holdfast.client.deal_book import DealBook
 from holdfast.client.network_errors import NetworkError, VaultMisbehavedError
 from holdfast.client.transport import ShardStream, translated
@@ -20,6 +21,7 @@ from holdfast.protocol.units import ChunkId, VaultId
 from holdfast.wire import frames
 
 STALL_SECONDS: Final = 20.0
+STALL_SECONDS_MAX: Final = 300.0
 
 
 class ShardAbsentError(NetworkError):
@@ -56,6 +58,7 @@ class FetchLine:
         deal: Deal,
         index: int,
         executor: Executor,
+        others_silence: Callable[["FetchLine"], list[float]],
     ) -> None:
         self._book = book
         self._deal = deal
@@ -64,7 +67,10 @@ class FetchLine:
         self._wanted: dict[ChunkId, _Wanted] = {}
         self._wants: asyncio.Queue[ChunkId] = asyncio.Queue()
         self._serving: asyncio.Task[None] | None = None
+        self._others_silence = others_silence
         self._moved = 0.0
+        self._silent_since = 0.0
+        self._took = 0.0
 
     @property
     def vault(self) -> VaultId:
@@ -74,6 +80,16 @@ class FetchLine:
     def is_moving(self, within_seconds: float) -> bool:
         """Whether anything came from the holder lately."""
         return asyncio.get_running_loop().time() - self._moved < within_seconds
+
+    @property
+    def has_part(self) -> bool:
+        """Whether anything is, or was, to come from the holder."""
+        return bool(self._wanted or self._took)
+
+    def silence(self) -> float:
+        """Return the seconds without a frame: now if one is due, or before the last."""
+        now = asyncio.get_running_loop().time()
+        return max(self._took, now - self._silent_since if self._wanted else 0.0)
 
     async def fetch(
         self, chunk: ChunkId, into: memoryview, *, checked: bool
@@ -87,6 +103,8 @@ class FetchLine:
         if wanted is None:
             future = asyncio.get_running_loop().create_future()
             future.add_done_callback(_look_at)
+            if not self._wanted:
+                self._silent_since = asyncio.get_running_loop().time()
             wanted = self._wanted[chunk] = _Wanted(into, checked, future)
             self._wants.put_nowait(chunk)
             if self._serving is None:
@@ -132,6 +150,7 @@ class FetchLine:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._write(stream))
                 both.create_task(self._read(stream))
+                both.create_task(self._watch())
         finally:
             stream.cancel()
 
@@ -144,10 +163,23 @@ class FetchLine:
         arriving: _Arriving | None = None
         loop = asyncio.get_running_loop()
         while True:
-            frame = await stream.read_within(STALL_SECONDS)
+            frame = await stream.read()
             self._moved = loop.time()
+            self._took = self._moved - self._silent_since
+            self._silent_since = self._moved
             with translated(self.vault):
                 arriving = await self._take(frame, arriving)
+
+    async def _watch(self) -> None:
+        """End the stream once it is silent for longer than the others explain."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(STALL_SECONDS / 4)
+            others = self._others_silence(self)
+            longest = patience(others, STALL_SECONDS, STALL_SECONDS_MAX)
+            if loop.time() - self._silent_since > longest:
+                text = f"sent nothing for {longest:.0f} seconds"
+                raise VaultMisbehavedError(self.vault, text)
 
     async def _take(self, frame: bytes, arriving: _Arriving | None) -> _Arriving | None:
         match frames.kind(frame):

@@ -12,7 +12,7 @@ from holdfast.wire import frames
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 IDLE_SECONDS: Final = 900.0
-INSIDE_SECONDS: Final = 60.0
+INSIDE_SECONDS: Final = 300.0  # eight streams of 1 MiB frames over 0.25 Mbit/s
 
 
 class FrameStream:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final, assert_never
 
+from holdfast.client.core.patience import patience
 from holdfast.client.core.upload_events import (
     CapacityGrown,
     ChunkAdded,
@@ -368,22 +369,21 @@ class DealUpload:
         behind = [
             line
             for line in self._lines
-            if self._is_awaited(line) and now - line.moved > self._wait_for(line)
+            if self._is_awaited(line) and now - line.moved > self._wait_for(line, now)
         ]
         if behind:
             self._abandon(behind)
 
-    def _wait_for(self, line: HolderLine) -> float:
+    def _wait_for(self, line: HolderLine, now: float) -> float:
         limits = self._limits
-        return limits.patience_seconds if line.open else limits.away_seconds
+        if not line.open:
+            return limits.away_seconds
+        rest = (each for each in self._lines if each.open and each is not line)
+        others = [each.silence(now) for each in rest]
+        return patience(others, limits.patience_seconds, limits.stall_seconds)
 
     def _is_awaited(self, line: HolderLine) -> bool:
-        current = self._round
-        if line.is_sending or current is None:
-            return line.is_sending
-        if current.full is None:
-            return line.index not in current.receipts
-        return not line.kept
+        return line.is_sending or (self._round is not None and self._round.awaits(line))
 
     def _leave(self, line: HolderLine, reason: str) -> None:
         line.reason = reason

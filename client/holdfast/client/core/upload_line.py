@@ -11,6 +11,7 @@ from holdfast.protocol.units import ChunkId
 class HolderLine:
     """One holder of an upload; `moved` is when it last got ahead with something.
 
+    `took` is how many seconds passed until its last shard landed, since the one before.
     `asked` and `offered` say that the head, or its full receipt, is with it now;
     `kept` that it stored the full receipt. `reason` is its last excuse.
     """
@@ -24,6 +25,7 @@ class HolderLine:
     kept: bool = False
     retry_at: float = 0.0
     reason: str = "it has not answered yet"
+    took: float = 0.0
     _queue: deque[tuple[ChunkId, int]] = field(default_factory=deque)
     _flying: dict[ChunkId, int] = field(default_factory=dict)
     _flying_bytes: int = 0
@@ -37,6 +39,10 @@ class HolderLine:
     def waiting(self) -> int:
         """How many shards it is to get, those on the way included."""
         return len(self._queue) + len(self._flying)
+
+    def silence(self, now: float) -> float:
+        """Return the seconds without a shard: now if one is due, or before the last."""
+        return max(self.took, now - self.moved if self.is_sending else 0.0)
 
     def give(self, chunk: ChunkId, size: int, now: float) -> None:
         """Queue its shard of `size` bytes of a chunk, unless it has it."""
@@ -86,6 +92,7 @@ class HolderLine:
         if size is None:
             return False
         self._flying_bytes -= size
+        self.took = now - self.moved
         self.moved = now
         self.stored.add(chunk)
         return True

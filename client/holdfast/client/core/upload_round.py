@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from holdfast.client.core.upload_events import FlushWanted, Proposal
+from holdfast.client.core.upload_line import HolderLine
 from holdfast.client.core.upload_terms import UploadTerms
 from holdfast.protocol.errors import SignatureInvalidError
 from holdfast.protocol.manifest import Manifest, SignedHead
@@ -22,6 +23,10 @@ class Round:
     flush: FlushWanted | None
     receipts: dict[int, SignedReceipt] = field(default_factory=dict)
     full: FullReceipt | None = None
+
+    def awaits(self, line: HolderLine) -> bool:
+        """Tell whether a holder's receipt, or its full receipt's place, is open."""
+        return not line.kept if self.full else line.index not in self.receipts
 
     def is_receipt(self, index: int, signed: SignedReceipt, terms: UploadTerms) -> bool:
         """Tell whether this is the receipt of holder `index` for the head."""

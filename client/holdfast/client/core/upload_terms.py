@@ -19,13 +19,15 @@ class UploadLimits:
     """How much goes under one head, flies to one holder, and how long we wait.
 
     Bytes of a head are ciphertext, those of a window are one holder's shards.
-    `patience_seconds` is for a holder that answers but gets nowhere, `away_seconds`
-    for one that cannot be reached.
+    `patience_seconds` is for a holder that answers but gets nowhere, or longer, up to
+    `stall_seconds`, where the connection is so slow; `away_seconds` is for one that
+    cannot be reached.
     """
 
     head_bytes: int = 128 * MIB
     window_bytes: int = 16 * MIB
     patience_seconds: float = 30.0
+    stall_seconds: float = 600.0
     away_seconds: float = 10.0
     retry_seconds: float = 1.0
 
