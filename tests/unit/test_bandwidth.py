@@ -25,6 +25,7 @@ from holdfast.protocol.chunk import encode_chunk
 from holdfast.protocol.units import FRAME_BYTES_MAX, KIB, ChunkId
 from holdfast.wire import frames
 from small_market import Market, market
+from upload_steps import STALLED
 from upload_world import N, World, chunk, length
 
 MEMO = b"\5" * 256
@@ -122,7 +123,7 @@ def test_nobody_is_left_behind_for_what_we_keep_back_ourselves() -> None:
             world.tell(HeldBack(index, world.now))
         world.tell(ClockTicked(world.now))
     assert not any(isinstance(effect, DealAbandoned) for effect in world.seen)
-    for _ in range(31):
+    for _ in range(STALLED + 1):
         world.now += 1
         world.tell(ClockTicked(world.now))
     assert any(isinstance(effect, DealAbandoned) for effect in world.seen)

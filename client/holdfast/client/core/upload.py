@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final, assert_never
 
-from holdfast.client.core.patience import patience
 from holdfast.client.core.upload_events import (
     CapacityGrown,
     ChunkAdded,
@@ -42,6 +41,7 @@ from holdfast.client.core.upload_events import (
     Superseded,
 )
 from holdfast.client.core.upload_line import HolderLine
+from holdfast.client.core.upload_patience import UploadPatience
 from holdfast.client.core.upload_round import Round
 from holdfast.client.core.upload_terms import (
     Footing,
@@ -90,6 +90,7 @@ class DealUpload:
         self._flush: FlushWanted | None = None
         self._effects: list[Effect] = []
         self._ticked = now
+        self._patience = UploadPatience(terms.limits, now)
         self.state = UploadState.RUNNING
 
     @property
@@ -134,6 +135,7 @@ class DealUpload:
     def receive(self, event: Event) -> list[Effect]:
         """Take an event, and return what is to be done now."""
         self._effects = []
+        self._patience.pass_time(event.now, self._lines)
         if self.state is UploadState.RUNNING:
             self._take(event)
         if self.state is UploadState.RUNNING:
@@ -225,7 +227,9 @@ class DealUpload:
             self._drop_if_everywhere(chunk)
 
     def _stored(self, line: HolderLine, chunk: ChunkId, now: float) -> None:
-        if line.landed(chunk, now):
+        size = line.landed(chunk, now)
+        if size is not None:
+            self._patience.landed(size)
             self._drop_if_everywhere(chunk)
 
     def _countersigned(
@@ -369,18 +373,11 @@ class DealUpload:
         behind = [
             line
             for line in self._lines
-            if self._is_awaited(line) and now - line.moved > self._wait_for(line, now)
+            if self._is_awaited(line)
+            and now - line.moved > self._patience.seconds_for(line, self._lines)
         ]
         if behind:
             self._abandon(behind)
-
-    def _wait_for(self, line: HolderLine, now: float) -> float:
-        limits = self._limits
-        if not line.open:
-            return limits.away_seconds
-        rest = (each for each in self._lines if each.open and each is not line)
-        others = [each.silence(now) for each in rest]
-        return patience(others, limits.patience_seconds, limits.stall_seconds)
 
     def _is_awaited(self, line: HolderLine) -> bool:
         return line.is_sending or (self._round is not None and self._round.awaits(line))

@@ -40,6 +40,11 @@ class HolderLine:
         """How many shards it is to get, those on the way included."""
         return len(self._queue) + len(self._flying)
 
+    @property
+    def due_bytes(self) -> int:
+        """How many bytes of shards it is to get, those on the way included."""
+        return self._flying_bytes + sum(size for _, size in self._queue)
+
     def silence(self, now: float) -> float:
         """Return the seconds without a shard: now if one is due, or before the last."""
         return max(self.took, now - self.moved if self.is_sending else 0.0)
@@ -86,16 +91,16 @@ class HolderLine:
         self._flying_bytes = 0
         self.asked = self.offered = False
 
-    def landed(self, chunk: ChunkId, now: float) -> bool:
-        """Note that it has its shard of a chunk; tell whether that is news."""
+    def landed(self, chunk: ChunkId, now: float) -> int | None:
+        """Note that it has its shard of a chunk; return its size if that is news."""
         size = self._flying.pop(chunk, None)
         if size is None:
-            return False
+            return None
         self._flying_bytes -= size
         self.took = now - self.moved
         self.moved = now
         self.stored.add(chunk)
-        return True
+        return size
 
     def missed(self, chunk: ChunkId, size: int) -> None:
         """Queue a shard again that it turns out not to have."""
