@@ -29,6 +29,8 @@ CERTIFICATE_DAYS: Final = 36_500
 _LIMITS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    # On a slow connection a ping waits behind megabytes; gRPC gives it a minute.
+    ("grpc.http2.ping_timeout_ms", 600_000),
 )
 _CHANNEL_OPTIONS: Final = (
     *_LIMITS,
