@@ -12,9 +12,8 @@ from holdfast.client.core.upload_events import (
 from upload_steps import MEMO, STALLED, of, opened, settle, wait
 from upload_world import N, World
 
-SLOW = (
-    20  # seconds for a shard, whoever's it is: each waits N times as long for its own
-)
+SLOW = 20
+"""Seconds for a shard, whoever's it is: each waits N times as long for its own."""
 
 
 def land(world: World, *, but: frozenset[int] = frozenset()) -> bool:

@@ -68,7 +68,7 @@ class FetchLine:
         self._wants: asyncio.Queue[ChunkId] = asyncio.Queue()
         self._serving: asyncio.Task[None] | None = None
         self._others_silence = others_silence
-        self._moved = 0.0
+        self._moved = 0.0  # the last frame; silence begins with a first want, too
         self._silent_since = 0.0
         self._took = 0.0
 
@@ -147,10 +147,10 @@ class FetchLine:
         stream = self._book.directory.link(self.vault).fetch()
         try:
             await stream.open(self._book.grant(self._deal, self.vault, Purpose.READ))
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._write(stream))
-                both.create_task(self._read(stream))
-                both.create_task(self._watch())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write(stream))
+                group.create_task(self._read(stream))
+                group.create_task(self._watch())
         finally:
             stream.cancel()
 

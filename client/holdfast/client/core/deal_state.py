@@ -16,13 +16,7 @@ from holdfast.client.core.upload_terms import (
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import ProtocolError
 from holdfast.protocol.frozen import frozen
-from holdfast.protocol.manifest import (
-    HEAD,
-    KEPT_CAPACITIES,
-    Head,
-    Manifest,
-    SignedHead,
-)
+from holdfast.protocol.manifest import HEAD, KEPT_CAPACITIES, Head, Manifest, SignedHead
 from holdfast.protocol.receipt import (
     RECEIPT,
     FullReceipt,

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from statistics import median_low
 from typing import Final
 
-_TIMES: Final = 4
+TIMES: Final = 4
 
 
 def patience(others: Collection[float], least: float, longest: float) -> float:
@@ -20,4 +20,4 @@ def patience(others: Collection[float], least: float, longest: float) -> float:
     """
     if not others:
         return longest
-    return min(max(_TIMES * median_low(others), least), max(least, longest))
+    return min(max(TIMES * median_low(others), least), max(least, longest))

@@ -43,11 +43,7 @@ from holdfast.client.core.upload_events import (
 from holdfast.client.core.upload_line import HolderLine
 from holdfast.client.core.upload_patience import UploadPatience
 from holdfast.client.core.upload_round import Round
-from holdfast.client.core.upload_terms import (
-    Footing,
-    UploadTerms,
-    standing_on,
-)
+from holdfast.client.core.upload_terms import Footing, UploadTerms, standing_on
 from holdfast.protocol.chunk import ChunkHeader
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import SignatureInvalidError
@@ -311,7 +307,7 @@ class DealUpload:
         for line in self._lines:
             if line.open:
                 self._serve(line, now)
-        self._look_for_laggards(now)
+        self._look_for_laggards()
 
     def _begin_round_if_due(self, now: float) -> None:
         flush = self._flush
@@ -369,12 +365,11 @@ class DealUpload:
             line.asked = True
             self._effects.append(ProposeHead(line.index, current.proposal))
 
-    def _look_for_laggards(self, now: float) -> None:
+    def _look_for_laggards(self) -> None:
         behind = [
             line
             for line in self._lines
-            if self._is_awaited(line)
-            and now - line.moved > self._patience.seconds_for(line, self._lines)
+            if self._is_awaited(line) and self._patience.is_spent(line, self._lines)
         ]
         if behind:
             self._abandon(behind)

@@ -2,11 +2,9 @@
 
 from collections.abc import Collection
 
-from holdfast.client.core.patience import patience
+from holdfast.client.core.patience import TIMES, patience
 from holdfast.client.core.upload_line import HolderLine
 from holdfast.client.core.upload_terms import UploadLimits
-
-_TIMES = 4
 
 
 class UploadPatience:
@@ -30,20 +28,29 @@ class UploadPatience:
         self._landed_bytes += size
         self._landed_seconds = self._busy_seconds
 
-    def seconds_for(self, line: HolderLine, lines: Collection[HolderLine]) -> float:
-        """Return for how long `line`, one of `lines`, may get ahead with nothing.
+    def is_spent(self, line: HolderLine, lines: Collection[HolderLine]) -> bool:
+        """Tell whether `line`, one of `lines`, got ahead with nothing for too long."""
+        limits = self._limits
+        silent = self._now - line.moved
+        if not line.open:
+            return silent > limits.away_seconds
+        # Nearly always: this is asked after every event, of every holder.
+        if silent <= min(limits.patience_seconds, limits.stall_seconds):
+            return False
+        return silent > self._seconds_for(line, lines)
+
+    def _seconds_for(self, line: HolderLine, lines: Collection[HolderLine]) -> float:
+        """Return how long an open line may be silent.
 
         Besides the others' silence, what is due to all counts: where streams share a
         connection badly, one may be served last.
         """
         limits = self._limits
-        if not line.open:
-            return limits.away_seconds
         rest = [each for each in lines if each.open and each is not line]
         others = [each.silence(self._now) for each in rest]
         least = limits.patience_seconds
         if self._landed_bytes:
             due = sum(each.due_bytes for each in lines)
             usual = due * self._landed_seconds / self._landed_bytes
-            least = max(least, min(_TIMES * usual, limits.stall_seconds))
+            least = max(least, min(TIMES * usual, limits.stall_seconds))
         return patience(others, least, limits.stall_seconds)
