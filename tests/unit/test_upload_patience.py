@@ -54,6 +54,15 @@ def test_nobody_is_blamed_for_a_slow_connection() -> None:
     assert of(world, Flushed)
 
 
+def test_who_is_served_last_is_not_blamed() -> None:
+    """The others were served one after the other, and quickly by themselves."""
+    world = opened(6)
+    for served in range(N):
+        while land(world, but=frozenset(range(N)) - {served}):
+            wait(world, SLOW // 2)
+    assert not left_behind(world)
+
+
 def test_who_takes_nothing_while_the_others_do_is_blamed_soon() -> None:
     world = opened(3)
     wait(world, 2)
