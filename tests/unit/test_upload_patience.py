@@ -3,6 +3,7 @@
 from typing import TypeGuard
 
 from holdfast.client.core.upload_events import (
+    ClockTicked,
     DealAbandoned,
     Effect,
     Flushed,
@@ -25,13 +26,17 @@ def land(world: World, *, but: frozenset[int] = frozenset()) -> bool:
     def arrives(effect: Effect) -> bool:
         return _is_long(effect) and effect.index not in but
 
-    short = [at for at, each in enumerate(world.todo) if not _is_long(each)]
-    for at in reversed(short):
-        world.happen(at)
+    _end_what_is_short(world)
     place = next((at for at, each in enumerate(world.todo) if arrives(each)), None)
     if place is not None:
         world.happen(place)
+        _end_what_is_short(world)
     return place is not None
+
+
+def _end_what_is_short(world: World) -> None:
+    while short := [at for at, each in enumerate(world.todo) if not _is_long(each)]:
+        world.happen(short[0])
 
 
 def _is_long(effect: Effect) -> TypeGuard[SendShard]:
@@ -103,3 +108,33 @@ def test_where_nothing_arrives_at_all_it_ends_after_minutes() -> None:
     assert not left_behind(world)
     wait(world, 1)
     assert left_behind(world) == list(range(N))
+
+
+def test_after_a_night_in_suspend_a_stuck_holder_is_blamed_as_soon_as_ever() -> None:
+    world = opened(6)
+    wait(world, 1)
+    for _ in range(2 * N):
+        land(world)
+    world.now += 30_000
+    world.tell(ClockTicked(world.now))
+    while land(world, but=frozenset({2})):
+        wait(world, 1)
+    wait(world, 30 + 1)
+    assert left_behind(world) == [2]
+
+
+def test_one_that_takes_longer_with_every_shard_is_blamed_all_the_same() -> None:
+    """Its own shards would make the connection look slow."""
+    world = opened(40)
+    for _ in range(2 * N):
+        land(world)
+        wait(world, 1)
+    while land(world, but=frozenset({2})):
+        pass
+    gap = 15
+    while not left_behind(world):
+        assert gap < 60
+        wait(world, gap)
+        land(world)
+        gap += gap // 5
+    assert left_behind(world) == [2]

@@ -57,7 +57,7 @@ from holdfast.protocol.manifest import (
 from holdfast.protocol.receipt import FullReceipt, SignedReceipt
 from holdfast.protocol.units import ChunkId, Digest
 
-_TICK_SECONDS_MAX: Final = 2.0
+_AWAKE_SECONDS_MAX: Final = 2.0
 
 
 class UploadState(Enum):
@@ -85,8 +85,8 @@ class DealUpload:
         self._round: Round | None = None
         self._flush: FlushWanted | None = None
         self._effects: list[Effect] = []
-        self._ticked = now
-        self._patience = UploadPatience(terms.limits, now)
+        self._now = now
+        self._patience = UploadPatience(terms.limits)
         self.state = UploadState.RUNNING
 
     @property
@@ -131,7 +131,7 @@ class DealUpload:
     def receive(self, event: Event) -> list[Effect]:
         """Take an event, and return what is to be done now."""
         self._effects = []
-        self._patience.pass_time(event.now, self._lines)
+        self._pass_time(event.now)
         if self.state is UploadState.RUNNING:
             self._take(event)
         if self.state is UploadState.RUNNING:
@@ -146,8 +146,8 @@ class DealUpload:
                 self._flush = event
             case CapacityGrown(deal, _):
                 self._deal = deal
-            case ClockTicked(now):
-                self._tick(now)
+            case ClockTicked():
+                pass
             case HolderOpened(index, staged, now):
                 self._opened(self._lines[index], staged, now)
             case HolderLost(index, reason, now):
@@ -185,13 +185,18 @@ class DealUpload:
 
     # What happened.
 
-    def _tick(self, now: float) -> None:
-        """Blame nobody for time in which we ourselves did nothing, as in a suspend."""
-        lost = now - self._ticked - _TICK_SECONDS_MAX
-        if lost > 0:
+    def _pass_time(self, now: float) -> None:
+        """Blame nobody for time in which we ourselves did nothing, as in a suspend.
+
+        Ticks come more often than that; only while we sleep does nothing happen.
+        """
+        seconds = now - self._now
+        awake = min(seconds, _AWAKE_SECONDS_MAX)
+        if awake < seconds:
             for line in self._lines:
-                line.moved += lost
-        self._ticked = now
+                line.moved += seconds - awake
+        self._patience.pass_time(awake, self._lines)
+        self._now = now
 
     def _add(self, chunk: ChunkId, length: int, now: float) -> None:
         if chunk in self._lengths or chunk in self._footing.manifest.positions:
@@ -307,7 +312,7 @@ class DealUpload:
         for line in self._lines:
             if line.open:
                 self._serve(line, now)
-        self._look_for_laggards()
+        self._look_for_laggards(now)
 
     def _begin_round_if_due(self, now: float) -> None:
         flush = self._flush
@@ -365,11 +370,12 @@ class DealUpload:
             line.asked = True
             self._effects.append(ProposeHead(line.index, current.proposal))
 
-    def _look_for_laggards(self) -> None:
+    def _look_for_laggards(self, now: float) -> None:
         behind = [
             line
             for line in self._lines
-            if self._is_awaited(line) and self._patience.is_spent(line, self._lines)
+            if self._is_awaited(line)
+            and self._patience.is_spent(line, self._lines, now)
         ]
         if behind:
             self._abandon(behind)
