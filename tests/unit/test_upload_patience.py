@@ -3,6 +3,7 @@
 from typing import TypeGuard
 
 from holdfast.client.core.upload_events import (
+    ChunkAdded,
     ClockTicked,
     DealAbandoned,
     Effect,
@@ -11,7 +12,7 @@ from holdfast.client.core.upload_events import (
     SendShard,
 )
 from upload_steps import MEMO, STALLED, of, opened, settle, wait
-from upload_world import N, World
+from upload_world import N, World, chunk
 
 SLOW = 20
 """Seconds for a shard, whoever's it is: each waits N times as long for its own."""
@@ -65,6 +66,16 @@ def test_who_is_served_last_is_not_blamed() -> None:
     for served in range(N):
         while land(world, but=frozenset(range(N)) - {served}):
             wait(world, SLOW // 2)
+    assert not left_behind(world)
+
+
+def test_the_time_of_a_long_shard_counts_after_a_short_one_too() -> None:
+    world = opened(1)
+    world.tell(ChunkAdded(chunk(1), 1_000, world.now))
+    wait(world, 40)
+    while land(world, but=frozenset({2})):
+        wait(world, 1)
+    wait(world, 60)
     assert not left_behind(world)
 
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from holdfast.client.core.patience import Gaps
 from holdfast.protocol.units import ChunkId
 
 
@@ -11,7 +12,7 @@ from holdfast.protocol.units import ChunkId
 class HolderLine:
     """One holder of an upload; `moved` is when it last got ahead with something.
 
-    `took` is how many seconds passed until its last shard landed, since the one before.
+    `gaps` are the seconds until a shard landed, since the one before.
     `asked` and `offered` say that the head, or its full receipt, is with it now;
     `kept` that it stored the full receipt. `reason` is its last excuse.
     """
@@ -25,7 +26,7 @@ class HolderLine:
     kept: bool = False
     retry_at: float = 0.0
     reason: str = "it has not answered yet"
-    took: float = 0.0
+    gaps: Gaps = field(default_factory=Gaps)
     _queue: deque[tuple[ChunkId, int]] = field(default_factory=deque)
     _flying: dict[ChunkId, int] = field(default_factory=dict)
     _flying_bytes: int = 0
@@ -45,9 +46,14 @@ class HolderLine:
         """How many bytes of shards it is to get, those on the way included."""
         return self._flying_bytes + sum(size for _, size in self._queue)
 
-    def silence(self, now: float) -> float:
-        """Return the seconds without a shard: now if one is due, or before the last."""
-        return max(self.took, now - self.moved if self.is_sending else 0.0)
+    def silence(self, since: float, now: float) -> float:
+        """Return the longest time without a shard that was due, `since` then.
+
+        Where none landed since, what the last one took counts.
+        """
+        before = self.gaps.longest_since(since)
+        silent = now - self.moved if self.is_sending else 0.0
+        return max(self.gaps.last if before is None else before, silent)
 
     def give(self, chunk: ChunkId, size: int, now: float) -> None:
         """Queue its shard of `size` bytes of a chunk, unless it has it."""
@@ -97,7 +103,7 @@ class HolderLine:
         if size is None:
             return None
         self._flying_bytes -= size
-        self.took = now - self.moved
+        self.gaps.add(now, now - self.moved)
         self.moved = now
         self.stored.add(chunk)
         return size

@@ -55,7 +55,7 @@ class UploadPatience:
         """
         limits = self._limits
         rest = [each for each in lines if each.open and each is not line]
-        others = [each.silence(now) for each in rest]
+        others = [each.silence(line.moved, now) for each in rest]
         least = limits.patience_seconds
         if self._bytes:
             due = sum(each.due_bytes for each in lines)
