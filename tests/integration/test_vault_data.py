@@ -13,6 +13,7 @@ from holdfast.protocol.manifest import HEAD, ManifestChange, next_head
 from holdfast.protocol.receipt import FULL_RECEIPT, RECEIPT
 from holdfast.protocol.units import LEAF_BYTES
 from holdfast.vault.ports import WantedLeaf
+from holdfast.vault.shard_serving import START_BYTES
 from holdfast.wire import frames
 from holdfast.wire.v1 import vault_pb2 as pb
 from vault_data_owner import DealOwner, sibling_requests
@@ -126,6 +127,26 @@ def test_shards_that_were_not_sent_are_asked_for_before_a_head_is_signed(
             assert not reply.receipt
             await owner.lines[0].store(absent)
             assert (await owner.lines[0].propose(head, change)).receipt
+
+    asyncio.run(story())
+
+
+def test_a_streams_first_frame_is_short_so_that_its_reader_sees_it_move(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with data_world(tmp_path) as world:
+            deal = world.open_deal()
+            owner = DealOwner(world, deal)
+            chunk = a_chunk(content(300_000), deal)
+            await owner.upload(chunk)
+            want = frames.Want(chunk.id, *WHOLE)
+            first, second = await owner.lines[0].fetch(want, want)
+            assert first is not None
+            assert second is not None
+            assert first[1] == second[1] == chunk.shards[0]
+            assert len(first[0].part) == START_BYTES
+            assert len(second[0].part) == len(chunk.shards[0])
 
     asyncio.run(story())
 

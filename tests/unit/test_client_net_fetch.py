@@ -80,15 +80,7 @@ def test_the_quick_stand_before_the_slow_and_the_failed_last() -> None:
     scores.failed(1, now=100.0)
     assert scores.order(now=101.0) == (2, 3, 0, 1)
     assert scores.order(now=200.0) == (2, 1, 3, 0)
-
-
-def test_the_patience_with_a_holder_follows_its_usual_time() -> None:
-    scores = HolderScores(2)
-    assert scores.hedge_seconds(0) == 0.3
-    scores.answered(0, 0.5)
-    assert scores.hedge_seconds(0) == 2.0
-    scores.answered(1, 60.0)
-    assert scores.hedge_seconds(1) == 5.0
+    assert scores.order(now=200.0, late={2}) == (1, 3, 0, 2)
 
 
 def offer(

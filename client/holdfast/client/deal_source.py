@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdfast.client.buffers import BufferPool
 from holdfast.client.core.fetch import HolderScores
+from holdfast.client.core.fetch_times import HolderTimes
 from holdfast.client.deal_book import DealBook
 from holdfast.client.fetch_line import FetchLine
 from holdfast.protocol.codecs import codec
@@ -28,16 +29,13 @@ class DealSource:
         self.scores = HolderScores(deal.n)
         self.distrusted = False
         shard_bytes = -(-CHUNK_BYTES_MAX // deal.k)
+        self.times = HolderTimes(deal.n, shard_bytes)
         self.shards = BufferPool(shard_bytes, _IDLE_CHUNKS_MAX * deal.k)
         self._chunks = BufferPool(shard_bytes * deal.k, _IDLE_CHUNKS_MAX)
         self.lines = [
-            FetchLine(book, deal, index, executor, self._silence_of_others)
+            FetchLine(book, deal, index, executor, self.times)
             for index in range(deal.n)
         ]
-
-    def _silence_of_others(self, line: FetchLine) -> list[float]:
-        others = (each for each in self.lines if each is not line and each.has_part)
-        return [each.silence() for each in others]
 
     def room(self, length: int) -> "ChunkRoom":
         """Return room for a chunk of `length` bytes."""

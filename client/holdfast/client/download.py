@@ -7,9 +7,8 @@ is found.
 """
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from weakref import WeakSet
@@ -26,6 +25,7 @@ from holdfast.protocol.units import MIB, ChunkId, DealId, VaultId
 
 AHEAD_BYTES: Final = 64 * MIB
 _AHEAD_CHUNKS_MAX: Final = 32
+_LOOK_SECONDS: Final = 0.1
 
 
 class TooFewHoldersError(ChunkUnavailableError):
@@ -69,10 +69,8 @@ class Download:
         book: DealBook,
         *,
         ahead_bytes: int = AHEAD_BYTES,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._book = book
-        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._ahead_bytes = ahead_bytes
         self._pool = ThreadPoolExecutor(2, "holdfast-decode")
@@ -212,7 +210,8 @@ class Download:
         if place is None:
             raise ChunkUnlistedError(chunk, self._why_unknown())
         source = self._sources[place.deal]
-        order = source.scores.order(self._clock())
+        now = self._loop.time()
+        order = source.scores.order(now, source.times.late(now))
         fetch = ChunkFetch(source.deal.k, order)
         room = source.room(place.length)
         await self._collect(source, chunk, fetch, room)
@@ -240,49 +239,34 @@ class Download:
         self, source: DealSource, chunk: ChunkId, fetch: ChunkFetch, room: ChunkRoom
     ) -> None:
         waits: dict[asyncio.Task[memoryview], int] = {}
-        deadlines: dict[int, float] = {}
-        held_back: set[int] = set()
         size = -(-self._weight(chunk) // source.deal.k)
         limit = self._book.directory.bandwidth.download
 
         async def one(index: int) -> memoryview:
-            held_back.add(index)
             await limit.pass_through(size)
-            held_back.discard(index)
             place, checked = room.place_of(index), source.distrusted
             return await source.lines[index].fetch(chunk, place, checked=checked)
 
         def ask(indexes: list[int]) -> None:
-            now = self._clock()
-            for index in indexes:
-                waits[asyncio.ensure_future(one(index))] = index
-                deadlines[index] = now + source.scores.hedge_seconds(index)
+            waits.update(
+                (asyncio.ensure_future(one(index)), index) for index in indexes
+            )
 
-        started = self._clock()
+        started = self._loop.time()
         ask(fetch.start())
         try:
             while waits and not (fetch.is_done or fetch.has_failed):
-                soonest = min(deadlines.values(), default=None)
-                now = self._clock()
-                timeout = None if soonest is None else max(soonest - now, 0.0)
                 done, _ = await asyncio.wait(
-                    waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+                    waits, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
                 )
                 for task in done:
                     index = waits.pop(task)
-                    deadlines.pop(index, None)
                     ask(self._judge(source, task, index, started, fetch, room))
-                now = self._clock()
-                for index in _past(deadlines, now):
-                    patience = source.scores.hedge_seconds(index)
-                    moving = source.lines[index].is_moving(patience)
-                    if moving or index in held_back:
-                        # It is busy with what others want, or waits for our own
-                        # limit; that is no lagging.
-                        deadlines[index] = now + patience
-                        continue
-                    del deadlines[index]
-                    ask(fetch.lags(index))
+                if chunk in self._awaited and not fetch.is_done:
+                    # Nobody is kept waiting by what is only read ahead.
+                    late = source.times.late(self._loop.time())
+                    for index in late.intersection(waits.values()):
+                        ask(fetch.lags(index))
         finally:
             for task, index in waits.items():
                 task.cancel()
@@ -298,7 +282,7 @@ class Download:
         fetch: ChunkFetch,
         room: ChunkRoom,
     ) -> list[int]:
-        now = self._clock()
+        now = self._loop.time()
         try:
             room.arrived(index, task.result())
         except NetworkError as error:
@@ -312,10 +296,6 @@ class Download:
         if source is None:
             source = self._sources[deal.id] = DealSource(self._book, deal, self._pool)
         return source
-
-
-def _past(deadlines: dict[int, float], now: float) -> list[int]:
-    return [index for index, deadline in deadlines.items() if deadline <= now]
 
 
 def _look_at(task: asyncio.Task[memoryview]) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.client.core.patience import patience
+from holdfast.client.core.fetch_times import HolderTimes
 from holdfast.client.deal_book import DealBook
 from holdfast.client.network_errors import NetworkError, VaultMisbehavedError
 from holdfast.client.transport import ShardStream, translated
@@ -20,8 +20,7 @@ from holdfast.protocol.errors import DecodingError, ProtocolError
 from holdfast.protocol.units import ChunkId, VaultId
 from holdfast.wire import frames
 
-STALL_SECONDS: Final = 20.0
-STALL_SECONDS_MAX: Final = 300.0
+_LOOK_SECONDS: Final = 1.0
 
 
 class ShardAbsentError(NetworkError):
@@ -58,7 +57,7 @@ class FetchLine:
         deal: Deal,
         index: int,
         executor: Executor,
-        others_silence: Callable[["FetchLine"], list[float]],
+        times: HolderTimes,
     ) -> None:
         self._book = book
         self._deal = deal
@@ -67,29 +66,12 @@ class FetchLine:
         self._wanted: dict[ChunkId, _Wanted] = {}
         self._wants: asyncio.Queue[ChunkId] = asyncio.Queue()
         self._serving: asyncio.Task[None] | None = None
-        self._others_silence = others_silence
-        self._moved = 0.0  # the last frame; silence begins with a first want, too
-        self._silent_since = 0.0
-        self._took = 0.0
+        self._times = times
 
     @property
     def vault(self) -> VaultId:
         """The holder."""
         return self._deal.holders[self._index].vault
-
-    def is_moving(self, within_seconds: float) -> bool:
-        """Whether anything came from the holder lately."""
-        return asyncio.get_running_loop().time() - self._moved < within_seconds
-
-    @property
-    def has_part(self) -> bool:
-        """Whether anything is, or was, to come from the holder."""
-        return bool(self._wanted or self._took)
-
-    def silence(self) -> float:
-        """Return the seconds without a frame: now if one is due, or before the last."""
-        now = asyncio.get_running_loop().time()
-        return max(self._took, now - self._silent_since if self._wanted else 0.0)
 
     async def fetch(
         self, chunk: ChunkId, into: memoryview, *, checked: bool
@@ -103,8 +85,7 @@ class FetchLine:
         if wanted is None:
             future = asyncio.get_running_loop().create_future()
             future.add_done_callback(_look_at)
-            if not self._wanted:
-                self._silent_since = asyncio.get_running_loop().time()
+            self._times.asked(self._index, asyncio.get_running_loop().time())
             wanted = self._wanted[chunk] = _Wanted(into, checked, future)
             self._wants.put_nowait(chunk)
             if self._serving is None:
@@ -138,6 +119,7 @@ class FetchLine:
         finally:
             self._serving = None
             self._wants = asyncio.Queue()
+            self._times.gone(self._index)
             wanted, self._wanted = self._wanted, {}
             for one in wanted.values():
                 if not one.brought.done():
@@ -164,22 +146,20 @@ class FetchLine:
         loop = asyncio.get_running_loop()
         while True:
             frame = await stream.read()
-            self._moved = loop.time()
-            self._took = self._moved - self._silent_since
-            self._silent_since = self._moved
+            self._times.part_came(self._index, len(frame), loop.time())
             with translated(self.vault):
                 arriving = await self._take(frame, arriving)
 
     async def _watch(self) -> None:
-        """End the stream once it is silent for longer than the others explain."""
+        """End the stream once there is nothing more to be hoped for."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(STALL_SECONDS / 4)
-            others = self._others_silence(self)
-            longest = patience(others, STALL_SECONDS, STALL_SECONDS_MAX)
-            if loop.time() - self._silent_since > longest:
-                text = f"sent nothing for {longest:.0f} seconds"
-                raise VaultMisbehavedError(self.vault, text)
+            looked = loop.time()
+            await asyncio.sleep(_LOOK_SECONDS)
+            if (seconds := loop.time() - looked) > 2 * _LOOK_SECONDS:
+                self._times.stood_still(self._index, seconds)
+            if self._times.is_stalled(self._index, loop.time()):
+                raise VaultMisbehavedError(self.vault, "sent nothing for too long")
 
     async def _take(self, frame: bytes, arriving: _Arriving | None) -> _Arriving | None:
         match frames.kind(frame):
@@ -229,14 +209,21 @@ class FetchLine:
             garbage = VaultMisbehavedError(self.vault, f"sent garbage: {error}")
             self._refuse(arrived.chunk, garbage)
             return
-        self._wanted.pop(arrived.chunk, None)
+        self._answered(arrived.chunk)
         if not wanted.brought.done():
             wanted.brought.set_result(wanted.into)
 
     def _refuse(self, chunk: ChunkId, error: NetworkError) -> None:
-        wanted = self._wanted.pop(chunk, None)
+        wanted = self._answered(chunk)
         if wanted is not None and not wanted.brought.done():
             wanted.brought.set_exception(error)
+
+    def _answered(self, chunk: ChunkId) -> _Wanted | None:
+        wanted = self._wanted.pop(chunk, None)
+        if wanted is not None:
+            now = asyncio.get_running_loop().time()
+            self._times.answered(self._index, len(wanted.into), now)
+        return wanted
 
 
 def _look_at(future: asyncio.Future[memoryview]) -> None:

@@ -122,20 +122,25 @@ def shard_frames(
     first: int = 0,
     range_path: tuple[bytes, ...] = (),
     frame_bytes: int = FRAME_BYTES_MAX,
+    start_bytes: int = FRAME_BYTES_MAX,
 ) -> Iterator[bytes]:
     """Yield the frames of a shard, or of a range of it that starts at leaf `first`.
 
-    Each has `frame_bytes` of it, which may be fewer than a frame could have.
+    The first has `start_bytes` of it, each further one twice as many as the one
+    before, but none more than `frame_bytes`.
     """
     encoded = SHARD_PROOF.encode(proof)
     start = _SHARD.pack(
         Kind.SHARD, chunk, len(encoded), first, len(body), len(range_path)
     )
     view = memoryview(body)
-    parts: tuple[Body, ...] = (start, encoded, *range_path, view[:frame_bytes])
+    size = at = min(start_bytes, frame_bytes)
+    parts: tuple[Body, ...] = (start, encoded, *range_path, view[:size])
     yield b"".join(parts)
-    for at in range(frame_bytes, len(view), frame_bytes):
-        yield b"".join((bytes([Kind.MORE]), view[at : at + frame_bytes]))
+    while at < len(view):
+        size = min(2 * size, frame_bytes)
+        yield b"".join((bytes([Kind.MORE]), view[at : at + size]))
+        at += size
 
 
 def kind(frame: bytes) -> Kind:

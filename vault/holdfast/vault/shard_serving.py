@@ -16,7 +16,7 @@ from holdfast.protocol.frozen import frozen
 from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.repair import SIBLING_REQUEST, SignedSiblingRequest
 from holdfast.protocol.takeover import TAKEOVER_REQUEST, SignedTakeoverRequest
-from holdfast.protocol.units import DealId
+from holdfast.protocol.units import FRAME_BYTES_MAX, KIB, DealId
 from holdfast.vault.authority import Authority
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.frame_stream import FrameStream
@@ -31,6 +31,8 @@ from holdfast.wire import frames
 AHEAD_MAX: Final = 3
 STREAMS_PER_DEAL: Final = 32
 STREAMS_MAX: Final = 256
+START_BYTES: Final = 16 * KIB
+"""A stream's first frame is short, so that the reader soon sees that it moves."""
 
 
 @frozen
@@ -81,9 +83,12 @@ class ShardServing:
             ahead = asyncio.Queue(AHEAD_MAX)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(ahead, stream))
+                start_bytes = START_BYTES
                 while (frame := await stream.read()) is not None:
                     want = frames.read_want(frame)
-                    await ahead.put(group.create_task(self._load(leave, want)))
+                    loading = self._load(leave, want, start_bytes)
+                    await ahead.put(group.create_task(loading))
+                    start_bytes = FRAME_BYTES_MAX
                 await ahead.put(None)
 
     async def _leave(self, opening: frames.Opening) -> Leave:
@@ -115,13 +120,15 @@ class ShardServing:
             manifest = await self._driver.store.manifests.of(deal.id, entry.head)
         return Leave(deal, holding.index, entry, manifest, whole=True)
 
-    async def _load(self, leave: Leave, want: frames.Want) -> list[bytes]:
+    async def _load(
+        self, leave: Leave, want: frames.Want, start_bytes: int
+    ) -> list[bytes]:
         if not leave.opens(want):
             return [frames.absent(want.chunk)]
         store, deal = self._driver.store, leave.deal.id
         try:
             return await store.workers.shards(
-                load_frames, store.files, deal, leave.index, want
+                load_frames, store.files, deal, leave.index, want, start_bytes
             )
         except ShardDamagedError:
             await to_the_end(self._driver.damaged(deal, (want.chunk,)))
@@ -137,16 +144,18 @@ class ShardServing:
 
 
 def load_frames(
-    files: ShardFiles, deal: DealId, index: int, want: frames.Want
+    files: ShardFiles, deal: DealId, index: int, want: frames.Want, start_bytes: int
 ) -> list[bytes]:
     """Return the frames of what is wanted, verified; it blocks.
 
     Raises ShardDamagedError, DecodingError, OSError.
     """
-    return list(range_frames(files.read(deal, want.chunk, index), want))
+    return list(range_frames(files.read(deal, want.chunk, index), want, start_bytes))
 
 
-def range_frames(shard: StoredShard, want: frames.Want) -> Iterator[bytes]:
+def range_frames(
+    shard: StoredShard, want: frames.Want, start_bytes: int
+) -> Iterator[bytes]:
     """Yield the frames of a verified shard's wanted leaves; raises DecodingError."""
     start, count = want.span(shard.proof.header.shard_bytes)
     path: tuple[bytes, ...] = ()
@@ -154,4 +163,11 @@ def range_frames(shard: StoredShard, want: frames.Want) -> Iterator[bytes]:
         end = want.first + merkle.leaf_count(count)
         path = merkle.range_path(shard.hashes, want.first, end)
     body = shard.body[start : start + count]
-    return frames.shard_frames(shard.chunk, shard.proof, body, want.first, path)
+    return frames.shard_frames(
+        shard.chunk,
+        shard.proof,
+        body,
+        want.first,
+        path,
+        start_bytes=start_bytes,
+    )

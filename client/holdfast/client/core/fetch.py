@@ -4,13 +4,10 @@ When one lags, refuses or serves garbage, a spare is asked at once, so that n - 
 holders may be dead or hostile. Which holder seems how fast is `HolderScores`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-_HEDGE_SECONDS_MIN: Final = 0.3
-_HEDGE_SECONDS_MAX: Final = 5.0
-_HEDGE_FACTOR: Final = 4.0
 _COOL_DOWN_SECONDS: Final = 20.0
 _NEWS_SHARE: Final = 0.25
 _UNKNOWN_SECONDS: Final = 0.1
@@ -34,8 +31,8 @@ class HolderScores:
         """Note that a holder could not or would not bring a shard."""
         self._failed_at[index] = now
 
-    def order(self, now: float) -> tuple[int, ...]:
-        """Return all holders, those to be asked first in front.
+    def order(self, now: float, late: Collection[int] = ()) -> tuple[int, ...]:
+        """Return all holders, those to be asked first in front; the `late` come last.
 
         Holders of about the same speed stand by index: the first k shards are the
         data itself and cost no decoding.
@@ -44,17 +41,12 @@ class HolderScores:
             sorted(
                 range(self.n),
                 key=lambda index: (
-                    self._is_cooling(index, now),
+                    index in late or self._is_cooling(index, now),
                     self._rounded_speed(index),
                     index,
                 ),
             )
         )
-
-    def hedge_seconds(self, index: int) -> float:
-        """Return how long to wait for a holder before a spare is asked."""
-        usual = _HEDGE_FACTOR * self._seconds.get(index, 0.0)
-        return min(max(usual, _HEDGE_SECONDS_MIN), _HEDGE_SECONDS_MAX)
 
     def _is_cooling(self, index: int, now: float) -> bool:
         failed = self._failed_at.get(index)
