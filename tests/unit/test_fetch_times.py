@@ -30,10 +30,19 @@ def test_who_rests_is_never_late() -> None:
 
 def test_who_is_silent_for_much_longer_than_the_others_is_late() -> None:
     times = asked(0, 1, 2)
-    bring(times, 0, 1.0)
-    bring(times, 1, 1.0)
-    assert times.late(3.9) == frozenset()
+    for now in (1.0, 2.0, 3.0, 4.0):
+        assert times.late(now - 0.1) == frozenset()
+        times.part_came(0, MIB, now)
+        times.part_came(1, MIB, now)
     assert times.late(4.1) == {2}
+
+
+def test_who_has_the_connection_alone_is_late_soon() -> None:
+    times = asked(0, 1, 2, 3)
+    for index in (0, 1, 2):
+        bring(times, index, 8.0 + index)
+    assert times.late(10.0 + 4 * 2.9) == frozenset()
+    assert times.late(10.0 + 4 * 3.2) == {3}
 
 
 def test_one_quick_holder_makes_nobody_late() -> None:

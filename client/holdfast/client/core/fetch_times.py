@@ -7,7 +7,6 @@ it. A slow connection makes all of them silent, and spares would only make it sl
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from statistics import median_low
 from typing import Final
 
 from holdfast.client.core.patience import TIMES, Gaps, patience
@@ -29,33 +28,14 @@ class _Pulse:
     since: float = -math.inf
     beat: float = -math.inf
     gaps: Gaps = field(default_factory=Gaps)
-    _seconds: float = 0.0
-    _bytes: float = 0.0
-
-    def beats(self, size: int, now: float) -> None:
-        """Note that something of `size` bytes came."""
-        seconds = now - self.since
-        self.since = self.beat = now
-        self.gaps.add(now, seconds)
-        self._seconds = self._seconds / 2 + seconds
-        self._bytes = self._bytes / 2 + size
-
-    @property
-    def came(self) -> bool:
-        """Whether anything ever came."""
-        return self._bytes > 0
-
-    def usual_seconds(self, size: int) -> float:
-        """Return how long `size` bytes took of late, once anything came."""
-        return size * self._seconds / self._bytes
 
 
 class Pulses:
     """When each of n holders last brought something, and how long that took.
 
     Something has up to `size` bytes. Where nobody brings anything for much longer than
-    it took before, at least for `quiet_seconds`, all who should are late; and for
-    `first_seconds`, before it is known what it takes.
+    all who should take at their common pace, at least for `quiet_seconds`, all of them
+    are late; and for `first_seconds`, before the pace is known.
     """
 
     def __init__(
@@ -65,16 +45,28 @@ class Pulses:
         self._size = size
         self._quiet_seconds = quiet_seconds
         self._first_seconds = first_seconds
+        # How much all brought of late, and in how long, while anything was due.
+        self._seconds = 0.0
+        self._bytes = 0.0
+        self._counted = 0.0
 
     def begin(self, index: int, now: float) -> None:
         """Note that a holder is asked for something, after a rest."""
+        if not self._waiting():
+            self._counted = now
         pulse = self._pulses[index]
         pulse.waits = True
         pulse.since = now
 
     def beat(self, index: int, size: int, now: float) -> None:
         """Note that a holder brought something of `size` bytes."""
-        self._pulses[index].beats(size, now)
+        pulse = self._pulses[index]
+        pulse.gaps.add(now, now - pulse.since)
+        pulse.since = pulse.beat = now
+        keep = 1 - 1 / (2 * len(self._pulses))
+        self._seconds = keep * self._seconds + now - self._counted
+        self._bytes = keep * self._bytes + size
+        self._counted = now
 
     def rest(self, index: int) -> None:
         """Note that nothing more is to come from a holder."""
@@ -131,10 +123,13 @@ class Pulses:
         )
 
     def _longest_quiet(self) -> float:
-        known = [each.usual_seconds(self._size) for each in self._pulses if each.came]
-        if not known:
+        if not self._bytes:
             return self._first_seconds
-        return min(max(TIMES * median_low(known), self._quiet_seconds), SECONDS_MAX)
+        usual = self._waiting() * self._size * self._seconds / self._bytes
+        return min(max(TIMES * usual, self._quiet_seconds), SECONDS_MAX)
+
+    def _waiting(self) -> int:
+        return sum(each.waits for each in self._pulses)
 
 
 class HolderTimes:
