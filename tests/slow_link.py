@@ -69,7 +69,8 @@ class Link:
     """A connection of `rate` bytes a second, and the holders of `deal` behind it.
 
     It serves streams in turn, or, `in_order`, whoever comes first until there is no
-    more of it. Those `hung` send nothing; those that `drip`, ten bytes a second.
+    more of it. Those `hung` send nothing; those that `drip`, ten bytes a second; those
+    that are `bare` have no shard.
     """
 
     deal: Deal
@@ -78,6 +79,7 @@ class Link:
     in_order: bool = False
     hung: set[int] = field(default_factory=set)
     drip: set[int] = field(default_factory=set)
+    bare: set[int] = field(default_factory=set)
     carried: int = 0
     asked: Counter[int] = field(default_factory=Counter)
     slows_at: int = 1 << 62
@@ -162,9 +164,12 @@ class Stream:
             self._wants.put_nowait(want.chunk)
             self._drips = self._drips or asyncio.ensure_future(self._drip())
             return
-        start_bytes = QUANTUM_BYTES if self._is_new else KIB * KIB
-        self._frames.extend(self._shard(want.chunk, KIB * KIB, start_bytes))
-        self._is_new = False
+        if self.index in self._link.bare:
+            self._frames.append(frames.absent(want.chunk))
+        else:
+            start_bytes = QUANTUM_BYTES if self._is_new else KIB * KIB
+            self._frames.extend(self._shard(want.chunk, KIB * KIB, start_bytes))
+            self._is_new = False
         self._link.wake()
 
     def _shard(

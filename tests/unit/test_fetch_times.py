@@ -17,7 +17,7 @@ def asked(*indexes: int) -> HolderTimes:
 
 def bring(times: HolderTimes, index: int, now: float) -> None:
     times.part_came(index, MIB, now)
-    times.answered(index, MIB, now)
+    times.brought(index, MIB, now)
 
 
 def test_who_rests_is_never_late() -> None:

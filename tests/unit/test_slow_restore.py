@@ -7,7 +7,6 @@ from functools import cache
 
 import pytest
 
-from holdfast.client import download
 from holdfast.client.download import Download
 from holdfast.protocol.chunk import EncodedChunk, encode_chunk
 from holdfast.protocol.deal import Deal, Holder
@@ -24,11 +23,6 @@ FOUR_OF_EIGHT: Deal = replace(
     k=K,
     holders=tuple(Holder(VaultId(bytes([9 + i]) * 32), 1, 0) for i in range(N)),
 )
-
-
-@pytest.fixture(autouse=True)
-def compute_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "ThreadPoolExecutor", AtOnce)
 
 
 @cache
@@ -56,7 +50,7 @@ def restored(link: Link, *, ahead: bool = True, stopped: float = 0) -> float:
     async def story() -> None:
         nonlocal took
         loop = asyncio.get_running_loop()
-        reader = Download(link.book())
+        reader = Download(link.book(), pool=AtOnce())
         reader.learn_chunks(link.deal, [(each.id, CHUNK_BYTES) for each in coded()])
         serving = asyncio.ensure_future(link.serve())
         loop.call_later(5, stand_still, stopped)
@@ -86,6 +80,14 @@ def test_a_slow_connection_carries_nothing_in_vain(in_order: bool) -> None:
     took = restored(slow)
     assert slow.carried < 1.01 * NEEDED
     assert took < 1.03 * NEEDED / SLOW
+
+
+@pytest.mark.parametrize("bare", [{0}, {0, 1, 2}])
+def test_refusals_do_not_make_a_slow_connection_look_quick(bare: set[int]) -> None:
+    slow = link(SLOW)
+    slow.bare = bare
+    restored(slow)
+    assert slow.carried < 1.01 * NEEDED
 
 
 def test_one_that_hangs_on_a_slow_connection_costs_little() -> None:

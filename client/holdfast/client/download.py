@@ -9,7 +9,7 @@ is found.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 from weakref import WeakSet
 
@@ -62,18 +62,22 @@ class _Place:
 
 
 class Download:
-    """A ChunkReader over the network; `read` and `prefetch` are for worker threads."""
+    """A ChunkReader over the network; `read` and `prefetch` are for worker threads.
+
+    What computes runs in `pool`, which ends with the download.
+    """
 
     def __init__(
         self,
         book: DealBook,
         *,
         ahead_bytes: int = AHEAD_BYTES,
+        pool: Executor | None = None,
     ) -> None:
         self._book = book
         self._loop = asyncio.get_running_loop()
         self._ahead_bytes = ahead_bytes
-        self._pool = ThreadPoolExecutor(2, "holdfast-decode")
+        self._pool = pool or ThreadPoolExecutor(2, "holdfast-decode")
         self._sources: dict[DealId, DealSource] = {}
         self._places: dict[ChunkId, _Place] = {}
         self._unreadable: dict[DealId, str] = {}
@@ -252,7 +256,7 @@ class Download:
                 (asyncio.ensure_future(one(index)), index) for index in indexes
             )
 
-        started = self._loop.time()
+        started = looked = self._loop.time()
         ask(fetch.start())
         try:
             while waits and not (fetch.is_done or fetch.has_failed):
@@ -262,10 +266,13 @@ class Download:
                 for task in done:
                     index = waits.pop(task)
                     ask(self._judge(source, task, index, started, fetch, room))
-                if chunk in self._awaited and not fetch.is_done:
+                now = self._loop.time()
+                if fetch.is_done or (done and now - looked < _LOOK_SECONDS):
+                    continue
+                looked = now
+                if chunk in self._awaited:
                     # Nobody is kept waiting by what is only read ahead.
-                    late = source.times.late(self._loop.time())
-                    for index in late.intersection(waits.values()):
+                    for index in source.times.late(now).intersection(waits.values()):
                         ask(fetch.lags(index))
         finally:
             for task, index in waits.items():

@@ -143,10 +143,8 @@ class FetchLine:
 
     async def _read(self, stream: ShardStream) -> None:
         arriving: _Arriving | None = None
-        loop = asyncio.get_running_loop()
         while True:
             frame = await stream.read()
-            self._times.part_came(self._index, len(frame), loop.time())
             with translated(self.vault):
                 arriving = await self._take(frame, arriving)
 
@@ -187,6 +185,8 @@ class FetchLine:
         end = arriving.filled + len(part)
         body[arriving.filled : end] = part
         arriving.filled = end
+        now = asyncio.get_running_loop().time()
+        self._times.part_came(self._index, len(part), now)
         if end < len(body):
             return arriving
         await self._arrived(arriving)
@@ -209,21 +209,18 @@ class FetchLine:
             garbage = VaultMisbehavedError(self.vault, f"sent garbage: {error}")
             self._refuse(arrived.chunk, garbage)
             return
-        self._answered(arrived.chunk)
+        now = asyncio.get_running_loop().time()
+        self._times.brought(self._index, len(wanted.into), now)
+        self._wanted.pop(arrived.chunk, None)
         if not wanted.brought.done():
             wanted.brought.set_result(wanted.into)
 
     def _refuse(self, chunk: ChunkId, error: NetworkError) -> None:
-        wanted = self._answered(chunk)
-        if wanted is not None and not wanted.brought.done():
-            wanted.brought.set_exception(error)
-
-    def _answered(self, chunk: ChunkId) -> _Wanted | None:
         wanted = self._wanted.pop(chunk, None)
         if wanted is not None:
-            now = asyncio.get_running_loop().time()
-            self._times.answered(self._index, len(wanted.into), now)
-        return wanted
+            self._times.refused(self._index, asyncio.get_running_loop().time())
+            if not wanted.brought.done():
+                wanted.brought.set_exception(error)
 
 
 def _look_at(future: asyncio.Future[memoryview]) -> None:

@@ -51,7 +51,7 @@ class Pulses:
         self._counted = 0.0
 
     def begin(self, index: int, now: float) -> None:
-        """Note that a holder is asked for something, after a rest."""
+        """Note that from now on a holder is to bring something."""
         if not self._waiting():
             self._counted = now
         pulse = self._pulses[index]
@@ -85,14 +85,15 @@ class Pulses:
         """Return how many seconds a holder may be silent, beside the others."""
         return patience(list(self._others(index, now)), least, SECONDS_MAX)
 
-    def is_late(self, index: int, now: float) -> bool:
-        """Tell whether a holder is silent for so long that a spare is to be asked."""
-        silence = self.silence(index, now)
-        if silence <= LATE_SECONDS_MIN:
-            return False
-        if silence > self.patience(index, now, LATE_SECONDS_MIN):
-            return True
-        return now - self._last_news() > self._longest_quiet()
+    def late(self, now: float) -> frozenset[int]:
+        """Return who is silent for so long that a spare is to be asked."""
+        all_are_quiet = now - self._last_news() > self._longest_quiet()
+        return frozenset(
+            index
+            for index in range(len(self._pulses))
+            if (silence := self.silence(index, now)) > LATE_SECONDS_MIN
+            and (all_are_quiet or silence > self.patience(index, now, LATE_SECONDS_MIN))
+        )
 
     def last_beat_but(self, index: int) -> float:
         """Return when any other holder last brought something."""
@@ -158,13 +159,16 @@ class HolderTimes:
         """Note that `size` bytes of a shard came."""
         self._parts.beat(index, size, now)
 
-    def answered(self, index: int, size: int, now: float) -> None:
-        """Note that a holder brought a shard of `size` bytes, or will not."""
+    def brought(self, index: int, size: int, now: float) -> None:
+        """Note that a holder brought a shard of `size` bytes."""
         self._shards.beat(index, size, now)
-        self._due[index] -= 1
-        if not self._due[index]:
-            self._parts.rest(index)
-            self._shards.rest(index)
+        self._answered(index)
+
+    def refused(self, index: int, now: float) -> None:
+        """Note that a holder brought no shard, which says nothing of how fast it is."""
+        self._parts.begin(index, now)
+        self._shards.begin(index, now)
+        self._answered(index)
 
     def gone(self, index: int) -> None:
         """Note that a holder will not bring what is still due."""
@@ -177,17 +181,9 @@ class HolderTimes:
         self._parts.stood_still(index, seconds)
         self._shards.stood_still(index, seconds)
 
-    def is_late(self, index: int, now: float) -> bool:
-        """Tell whether a spare is to be asked beside a holder."""
-        return self._parts.is_late(index, now) or self._shards.is_late(index, now)
-
     def late(self, now: float) -> frozenset[int]:
-        """Return all that are late."""
-        return frozenset(
-            index
-            for index, due in enumerate(self._due)
-            if due and self.is_late(index, now)
-        )
+        """Return all beside whom a spare is to be asked."""
+        return self._parts.late(now) | self._shards.late(now)
 
     def is_stalled(self, index: int, now: float) -> bool:
         """Tell whether to wait no longer for a holder at all.
@@ -200,3 +196,9 @@ class HolderTimes:
         served = now - self._parts.last_beat_but(index) <= STALL_SECONDS
         patience = self._shards.patience(index, now, STALL_SECONDS)
         return not served and silence > patience
+
+    def _answered(self, index: int) -> None:
+        self._due[index] -= 1
+        if not self._due[index]:
+            self._parts.rest(index)
+            self._shards.rest(index)
