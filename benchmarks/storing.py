@@ -38,10 +38,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Load:
-    """What a workload stores: `make` makes a share of it for one run."""
+    """What a workload stores: `make` makes it for one run."""
 
     name: str
-    make: Callable[[Path, float, int], Source]
+    make: Callable[[Path, int], Source]
     unchanged: bool = False
 
 
@@ -160,8 +160,7 @@ class Storing:
             self._failed("start", name, error)
             return
         self._systems.append(system)
-        share = WARM_UP * system.share
-        with self._doing("warm-up", system), self._made(self._random, share) as source:
+        with self._doing("warm-up", system), self._made(self._warm_up) as source:
             system.store(source.path)
             self._restored(system, source)
             system.drop()
@@ -178,16 +177,15 @@ class Storing:
         """Store and restore in each run, with all systems on the same files."""
         for run in range(1, self._runs + 1):
             left = [system for system in self._systems if run <= system.runs_max]
-            for share in sorted({system.share for system in left}, reverse=True):
-                with self._made(load.make, share, run) as source:
-                    for system in [one for one in left if one.share == share]:
-                        with self._doing(load.name, system):
-                            self._trip(load, system, source)
-                    if bare and share == 1:
-                        (file,) = source.path.iterdir()
-                        os.sync()
-                        spent = bare.store(file)
-                        self._note(load.name, bare.name, source, "upload", spent)
+            with self._made(load.make, run) as source:
+                for system in left:
+                    with self._doing(load.name, system):
+                        self._trip(load, system, source)
+                if bare:
+                    (file,) = source.path.iterdir()
+                    os.sync()
+                    spent = bare.store(file)
+                    self._note(load.name, bare.name, source, "upload", spent)
 
     def _trip(self, load: Load, system: System, source: Source) -> None:
         up = self._stored(system, source)
@@ -203,7 +201,7 @@ class Storing:
         system.drop()
 
     def _rebuild(self, system: Holdfast | Tahoe) -> None:
-        with self._made(self._random, system.share) as source:
+        with self._made(self._random) as source:
             size = source.data_bytes
             system.store(source.path)
         for _ in range(min(self._runs, REBUILD_RUNS_MAX, system.runs_max)):
@@ -257,26 +255,24 @@ class Storing:
 
     @contextmanager
     def _made(
-        self,
-        make: Callable[[Path, float, int], Source],
-        share: float = 1.0,
-        run: int = 0,
+        self, make: Callable[[Path, int], Source], run: int = 0
     ) -> Iterator[Source]:
         path = self._top / "source"
         try:
-            yield make(path, share, run)
+            yield make(path, run)
         finally:
             retire(path, self._top / "gone")
 
-    def _random(self, path: Path, share: float, run: int) -> Source:
-        return Source(path, trees.random_file(path, self._mib(share), run))
+    def _warm_up(self, path: Path, run: int) -> Source:
+        mib = max(int(self._size * WARM_UP), 1)
+        return Source(path, trees.random_file(path, mib, run))
 
-    def _mixed(self, path: Path, share: float, run: int) -> Source:
-        return Source(path, trees.mixed_tree(path, self._mib(share), run))
+    def _random(self, path: Path, run: int) -> Source:
+        return Source(path, trees.random_file(path, self._size, run))
 
-    def _small(self, path: Path, share: float, run: int) -> Source:
-        count = max(int(SMALL_FILES * share * min(self._size, 1024) / 1024), 20)
+    def _mixed(self, path: Path, run: int) -> Source:
+        return Source(path, trees.mixed_tree(path, self._size, run))
+
+    def _small(self, path: Path, run: int) -> Source:
+        count = max(SMALL_FILES * min(self._size, 1024) // 1024, 20)
         return Source(path, trees.small_files(path, count, run), count)
-
-    def _mib(self, share: float) -> int:
-        return max(int(self._size * share), 1)

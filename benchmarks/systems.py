@@ -29,11 +29,10 @@ RUNS_UNBOUNDED: Final = 1 << 30
 class System(Protocol):
     """One of the systems; `restore` brings back what was stored last.
 
-    It stores `share` of what a workload has, in `runs_max` runs at the most.
+    It takes part in `runs_max` runs at the most.
     """
 
     name: str
-    share: float
     runs_max: int
 
     def store(self, source: Path) -> Spent:
@@ -53,7 +52,6 @@ class Holdfast:
     """A network of its own on this machine, and one owner who uses the SDK."""
 
     name = "holdfast"
-    share = 1.0
     runs_max = RUNS_UNBOUNDED
 
     def __init__(
@@ -127,7 +125,6 @@ class Restic:
     """restic with a repository in a local folder: no network, no erasure code."""
 
     name = "restic"
-    share = 1.0
     runs_max = RUNS_UNBOUNDED
 
     def __init__(self, top: Path) -> None:
