@@ -209,13 +209,18 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _inodes() -> dict[Ends, str]:
-    """Return the inodes of all connected TCP sockets, by their two ports."""
+    """Return the inodes of all connected TCP sockets, by their two ports.
+
+    gRPC calls IPv4 addresses from IPv6 sockets where there are any.
+    """
     found = {}
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, local, remote, state, *rest = line.split()
-        if state == CONNECTED:
-            ends = int(local.rpartition(":")[2], 16), int(remote.rpartition(":")[2], 16)
-            found[ends] = rest[5]
+    tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+    for table in (one for one in tables if one.exists()):
+        for line in table.read_text().splitlines()[1:]:
+            _, local, remote, state, *rest = line.split()
+            if state == CONNECTED:
+                here, there = local.rpartition(":")[2], remote.rpartition(":")[2]
+                found[int(here, 16), int(there, 16)] = rest[5]
     return found
 
 

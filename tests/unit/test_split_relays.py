@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ CALLER = (
     "    word, port = line.split()\n"
     "    try:\n"
     "        if word == 'open':\n"
-    "            made = socket.create_connection(('127.0.0.1', int(port)), 10)\n"
+    "            made = socket.create_connection((sys.argv[1], int(port)), 10)\n"
     "        made.sendall(b'ping')\n"
     "        heard = made.recv(4)\n"
     "    except OSError:\n"
@@ -58,7 +59,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @contextlib.asynccontextmanager
-async def staged(directory: Path) -> AsyncIterator[Stage]:
+async def staged(directory: Path, address: str = "127.0.0.1") -> AsyncIterator[Stage]:
     first, second, relayed, through = free_ports(4)
     vaults = (
         LocalVault(1, "11" * 32, f"127.0.0.1:{first}"),
@@ -68,7 +69,7 @@ async def staged(directory: Path) -> AsyncIterator[Stage]:
     layout.save_plan(LocalPlan(5, 1, vaults))
     split = SplitNetwork(LocalNetwork(directory), (relayed, through))
     caller = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-S", "-c", CALLER),
+        *(sys.executable, "-S", "-c", CALLER, address),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -103,9 +104,25 @@ def test_a_split_cuts_what_is_open_refuses_what_is_new_and_heals(
     asyncio.run(story())
 
 
-def test_vaults_of_one_side_reach_each_other_in_a_split(tmp_path: Path) -> None:
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as one:
+        one.bind(("::ffff:127.0.0.1", 0))
+        return True
+    return False
+
+
+MAPPED = pytest.param(
+    "::ffff:127.0.0.1",
+    marks=pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6"),
+)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", MAPPED])
+def test_vaults_of_one_side_reach_each_other_in_a_split(
+    tmp_path: Path, address: str
+) -> None:
     async def story() -> None:
-        async with staged(tmp_path) as stage:
+        async with staged(tmp_path, address) as stage:
             assert await stage.calls("open") == "ping"
             await stage.split.split(stage.vaults, ())
             assert await stage.calls("again") == "ping"
