@@ -4,6 +4,7 @@ from audit_parties import Parties, of_kind, only
 from holdfast.protocol.answer import Answer, answer_id
 from holdfast.protocol.checkpoint import VOTE, Vote
 from holdfast.protocol.judgement import seal
+from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.signing import Signed
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core import effects as fx
@@ -14,6 +15,7 @@ from holdfast.vault.core.events import AnswerSealed, LeavesRead
 from holdfast.vault.core.messages import SubmitAnswer, Voted
 from holdfast.vault.core.saved import Restored
 from simulation.fake_data import FakeHeld
+from simulation.world import sim_params
 
 EPOCH = 6
 
@@ -21,8 +23,13 @@ EPOCH = 6
 class Audited:
     """One vault whose checkpoint of EPOCH stands, and its held data."""
 
-    def __init__(self, stood_epoch: int = EPOCH, vaults: int = 10) -> None:
-        self.parties = Parties(vaults)
+    def __init__(
+        self,
+        stood_epoch: int = EPOCH,
+        vaults: int = 10,
+        params: NetworkParams | None = None,
+    ) -> None:
+        self.parties = Parties(vaults, params or sim_params())
         self.parties.reach(EPOCH)
         fake = self.parties.deal(1, [0, 1, 2, 3])
         me = self.parties.me

@@ -60,12 +60,18 @@ def test_ejected_holders_that_still_serve_save_what_no_k_others_have() -> None:
 
 
 def test_candidates_that_wait_for_nearer_ones_rebuild_less() -> None:
-    line = play(2, 20, 22)
+    seeds = (2, 6, 9)
+    lines = [play(seed, 20, 22) for seed in seeds]
     with mock.patch.object(TakeoverTurns, "take"):
-        crowd = play(2, 20, 22)
-    assert line["broken"] == crowd["broken"] == []
-    assert 5 * line["repair_bytes"] < 3 * crowd["repair_bytes"]
-    assert 5 * sum(line["candidates"]) < 3 * sum(crowd["candidates"])
+        crowds = [play(seed, 20, 22) for seed in seeds]
+
+    def rebuilt(stories: list[dict[str, Any]]) -> tuple[int, int]:
+        candidates = sum(sum(line["candidates"]) for line in stories)
+        return sum(line["repair_bytes"] for line in stories), candidates
+
+    assert all(line["broken"] == [] for line in (*lines, *crowds))
+    for waiting, crowding in zip(rebuilt(lines), rebuilt(crowds), strict=True):
+        assert 5 * waiting < 3 * crowding
 
 
 def test_what_too_many_hostile_holders_took_along_is_excused() -> None:

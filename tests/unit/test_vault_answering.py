@@ -28,6 +28,7 @@ from holdfast.vault.core.saved import (
     VoteGiven,
 )
 from holdfast.vault.core.watching import Watching
+from simulation.world import sim_params
 
 
 @pytest.fixture
@@ -50,6 +51,22 @@ def test_the_same_answer_goes_to_every_neighbour(one: Audited) -> None:
     assert {call.peer for call in calls} == set(one.group)
     assert len({id(request_of([call]).answer) for call in calls}) == 1
     assert only(effects, fx.KeepAnswer).answer == request_of(effects).answer
+
+
+def test_in_a_long_epoch_an_answer_may_be_long_on_its_way() -> None:
+    one = Audited(params=sim_params(epoch_seconds=3600))
+    effects = one.submitted()
+    calls = of_kind(effects, fx.Call)
+    left = one.machine.deadline_seconds - one.now
+    assert {call.seconds for call in calls} == {left / 2}
+    assert left / 2 > 850
+    request = request_of(effects)
+    half = one.now + left / 2
+    for peer in one.group:
+        one.machine.refused(half, peer, request, None, "it took too long")
+    again = of_kind(one.machine.step(half + 60), fx.Call)
+    assert {call.peer for call in again} == set(one.group)
+    assert min(call.seconds for call in again) > 400
 
 
 def test_a_majority_of_votes_makes_a_certificate_that_anybody_can_check(

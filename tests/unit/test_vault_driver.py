@@ -15,9 +15,10 @@ from holdfast.vault.core import events as ev
 from holdfast.vault.core import messages as m
 from holdfast.vault.core.declared import Declared
 from holdfast.vault.core.events import Event
+from holdfast.vault.core.fault_messages import AskAudit, Ping
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.saved import CheckpointSigned, Saved, VoteGiven
-from holdfast.vault.driver import Driver, Surroundings
+from holdfast.vault.driver import CALLS_MAX, Driver, Surroundings
 from holdfast.vault.holdings_database import JournalError
 
 E = TypeVar("E", bound=Event)
@@ -168,6 +169,28 @@ def test_a_peer_that_cannot_be_reached_is_an_event() -> None:
     asyncio.run(drive(world, act))
     (event,) = heard(world, ev.Unanswered)
     assert (event.kind, event.reason) == (Refusal.DENIED, "no")
+
+
+def test_calls_that_carry_much_do_not_keep_pings_waiting() -> None:
+    class Hung(World):
+        async def ask(
+            self, peer: object, request: m.Request, seconds: float
+        ) -> m.Reply:
+            if isinstance(request, AskAudit):
+                self.told.append("hangs")
+                await asyncio.Event().wait()
+            return await super().ask(peer, request, seconds)
+
+    audits = [fx.Call(PEER, AskAudit(PEER, epoch), 1.0) for epoch in range(999)]
+    ping = fx.Call(PEER, Ping(), 1.0)
+    world = Hung({ev.Asked: lambda e: [*audits, ping, reply(e)]})
+
+    async def act(driver: Driver) -> None:
+        await driver.ask(m.AskLastCheckpoint(PEER))
+        await until(lambda: "Ping" in world.told)
+        assert world.told.count("hangs") == CALLS_MAX
+
+    asyncio.run(drive(world, act))
 
 
 def test_wakes_come_in_time_and_once() -> None:

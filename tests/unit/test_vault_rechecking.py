@@ -50,8 +50,9 @@ def every_answer_is_drawn() -> Iterator[None]:
 class Member:
     """Vault 0 in the committee of period 2, and vaults certified without it."""
 
-    def __init__(self) -> None:
-        self.parties = parties = Parties(14, sim_params(group_size=5))
+    def __init__(self, epoch_seconds: int = 60) -> None:
+        params = sim_params(group_size=5, epoch_seconds=epoch_seconds)
+        self.parties = parties = Parties(14, params)
         parties.reach(NOW_EPOCH)
         me = parties.me
         self.proofs = ProofStore(parties.ledger, Restored())
@@ -91,6 +92,11 @@ class Member:
         assert self.proofs.collect(push, self.now, 4, 8)
         return certificate, answer
 
+    @property
+    def rank(self) -> int:
+        committee = self.parties.ledger.committee(2)
+        return committee.index(self.parties.me.id)
+
     def asked(self) -> list[VaultId]:
         calls = of_kind(self.checks.step(self.now), fx.Call)
         assert all(isinstance(call.request, AskAudit) for call in calls)
@@ -111,12 +117,14 @@ def one() -> Member:
     return Member()
 
 
-def test_the_vault_is_asked_first_then_its_voters_each_twice_then_it_does_not_count(
+def test_the_vault_and_its_voters_are_asked_twice_each_then_it_does_not_count(
     one: Member,
 ) -> None:
     vault = one.strangers[0].vault_id
     certificate, _ = one.certify(one.strangers[0])
-    voters = [vote.signer for vote in certificate.votes]
+    sources = [vault, *(vote.signer for vote in certificate.votes)]
+    first = one.rank % len(sources)
+    sources = sources[first:] + sources[:first]
     order, rounds = list[VaultId](), list[int]()
     while asked := one.asked():
         assert one.finding(certificate) is Found.OPEN
@@ -124,11 +132,17 @@ def test_the_vault_is_asked_first_then_its_voters_each_twice_then_it_does_not_co
         order, rounds = order + asked, [*rounds, len(asked)]
         for peer in asked:
             one.show(peer, AUDITED[0], None)
-    assert order == [vault, *voters] * TRIES
+    assert order == sources * TRIES
     assert rounds[0] == 1
     assert max(rounds) == AT_ONCE
     assert one.finding(certificate) is Found.UNSHOWN
     assert not one.checks.is_asking()
+
+
+def test_an_answer_may_take_an_eighth_of_an_epoch() -> None:
+    one = Member(3600)
+    one.certify(one.strangers[0])
+    assert only(one.checks.step(one.now), fx.Call).seconds == 450
 
 
 def test_only_the_answer_that_was_voted_for_is_judged_and_if_right_it_counts(
@@ -190,7 +204,9 @@ def test_few_answers_are_asked_for_at_once_and_the_others_after_them(
     done = 0
     for certificate, answer in made:
         vault, epoch = certificate.checkpoint.value.vault, certificate.epoch
-        shown = one.checks.shown(vault, AskAudit(vault, epoch), AuditOf(answer))
+        sources = [vault, *(vote.signer for vote in certificate.votes)]
+        first = sources[one.rank % len(sources)]
+        shown = one.checks.shown(first, AskAudit(vault, epoch), AuditOf(answer))
         if of_kind(shown, fx.JudgeAnswer):
             one.checks.judged(AnswerJudged(one.now, answer, None))
             done += 1

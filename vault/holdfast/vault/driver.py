@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -37,7 +38,8 @@ from holdfast.vault.network_calls import NetworkCalls
 from holdfast.vault.ports import Clock, HeldData
 
 BATCH_MAX: Final = 128
-CALLS_MAX: Final = 256
+CALLS_MAX: Final = 128
+"""So many of one kind are under way at once."""
 ASK_SECONDS: Final = 60.0
 UNSAVED_MAX: Final = 4096
 
@@ -70,7 +72,10 @@ class Driver:
         self._timer_at = 0.0
         self._asked: dict[int, asyncio.Future[m.Reply]] = {}
         self._tokens = count()
-        self._calls = asyncio.Semaphore(CALLS_MAX)
+        # Calls that carry much may take long, and must not stand before others.
+        self._calls: dict[type, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(CALLS_MAX)
+        )
         self._tasks: asyncio.TaskGroup | None = None
         self._unsaved: list[Saved] = []
         self._disk = ThreadPoolExecutor(1, "audit-journal")
@@ -247,7 +252,7 @@ class Driver:
     async def _call(self, call: fx.Call) -> None:
         peer, request = call.peer, call.request
         try:
-            async with self._calls:
+            async with self._calls[type(request)]:
                 reply = await self._around.calls.ask(peer, request, call.seconds)
         except RefusedError as error:
             kind, reason = error.kind, error.reason

@@ -26,6 +26,8 @@ from holdfast.wire.v1 import network_pb2 as pb
 NAMES: Final = (SERVICE,)
 SMALL_BYTES: Final = 64 << 10
 EPOCH_MAX: Final = (1 << 63) - 1
+SHOWN_AT_ONCE: Final = 16
+SHOW_SECONDS: Final = 900.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -39,7 +41,8 @@ def add_network_service(
     """Add the Network service to a server."""
     kept = KeptAudits(driver, journal, answers)
     handlers = {method.name: _asking(driver, method) for method in METHODS.values()} | {
-        "Audit": grpc.unary_unary_rpc_method_handler(_guarded(kept.audit)),
+        # One message; so the handler knows when it is out.
+        "Audit": grpc.unary_stream_rpc_method_handler(kept.show),
         "Totals": grpc.unary_stream_rpc_method_handler(kept.totals),
     }
     server.add_generic_rpc_handlers(
@@ -56,10 +59,28 @@ class KeptAudits:
         self._driver = driver
         self._journal = journal
         self._answers = answers
+        self._showing = asyncio.Semaphore(SHOWN_AT_ONCE)
 
-    async def audit(self, data: bytes) -> bytes:
-        """Show the answer and the certificate of one audit, as far as kept."""
-        request = pb.AuditRequest.FromString(data)
+    async def show(self, data: bytes, context: Context) -> None:
+        """Send what is kept of one audit, to few at once.
+
+        An answer is in memory until its reader has it, and a committee asks together.
+        """
+        try:
+            request = pb.AuditRequest.FromString(data)
+            if request.certificate_only:
+                await context.write(await self.audit(request))
+                return
+            async with self._showing, asyncio.timeout(SHOW_SECONDS):
+                await context.write(await self.audit(request))
+        except TimeoutError:
+            text = f"the answer was not read within {SHOW_SECONDS:.0f} s"
+            await refuse(context, RefusedError(Refusal.EXHAUSTED, text))
+        except Exception as error:  # noqa: BLE001 # refuse() raises what is unexpected
+            await refuse(context, error)
+
+    async def audit(self, request: pb.AuditRequest) -> bytes:
+        """Return the answer and the certificate of one audit, as far as kept."""
         if len(request.vault) != 32 or request.epoch > EPOCH_MAX:
             raise RefusedError(Refusal.INVALID, "no such vault or epoch can be")
         vault, epoch = VaultId(request.vault), request.epoch

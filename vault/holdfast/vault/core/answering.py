@@ -45,9 +45,9 @@ from holdfast.vault.core.saved import AuditEnded, CertificateKept, Outcome, Rest
 from holdfast.vault.core.tally import Tally
 from holdfast.vault.core.timing import (
     answer_deadline,
-    call_seconds,
     retry_seconds,
     stand_in_start,
+    try_seconds,
 )
 
 AUDITS_MAX: Final = 256
@@ -221,7 +221,7 @@ class Answering:
     def _submit(self, now: float) -> list[Effect]:
         assert self._answer
         self._ask_stand_ins(now)
-        seconds = max(min(call_seconds(self._me.params), self._deadline - now), 0.1)
+        seconds = try_seconds(self._me.params, self._deadline - now)
         request = SubmitAnswer(self._answer)
         calls = [Call(peer, request, seconds) for peer in self._outbox.due(now)]
         return [*calls, *self._wake()]

@@ -36,10 +36,10 @@ from holdfast.vault.core.repeating import Repeating
 from holdfast.vault.core.saved import CheckpointSigned, CheckpointStands, Restored
 from holdfast.vault.core.tally import Tally
 from holdfast.vault.core.timing import (
-    call_seconds,
     offer_start,
     retry_seconds,
     stand_in_start,
+    try_seconds,
 )
 
 STOOD_MAX: Final = 3
@@ -262,7 +262,7 @@ class Checkpointing:
             return []
         self._ask_stand_ins(now)
         left = self._me.params.epoch_start(self._epoch) - now
-        seconds = max(min(call_seconds(self._me.params), left), 0.1)
+        seconds = try_seconds(self._me.params, left)
         calls = [
             Call(peer, self.offer_for(peer), seconds) for peer in self._outbox.due(now)
         ]

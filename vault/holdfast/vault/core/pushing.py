@@ -7,7 +7,7 @@ from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.outbox import Outbox
 from holdfast.vault.core.proof_store import ProofStore, push_of
 from holdfast.vault.core.refusals import Refusal
-from holdfast.vault.core.timing import call_seconds, retry_seconds
+from holdfast.vault.core.timing import large_call_seconds, retry_seconds
 
 
 class Pushing:
@@ -58,7 +58,7 @@ class Pushing:
         return push is self._push
 
     def _send(self, now: float) -> list[Effect]:
-        seconds = call_seconds(self._me.params)
+        seconds = large_call_seconds(self._me.params)
         calls = [Call(peer, self._push, seconds) for peer in self._outbox.due(now)]
         return [*calls, *self._wake()]
 

@@ -22,7 +22,7 @@ from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.proof_store import Proof, ProofStore
 from holdfast.vault.core.prosecuting import Prosecuting
 from holdfast.vault.core.sittings import AT_ONCE, Hearing
-from holdfast.vault.core.timing import call_seconds
+from holdfast.vault.core.timing import large_call_seconds
 
 ONE_IN: Final = 50
 TRIES: Final = 2
@@ -150,16 +150,23 @@ class Rechecking:
         if self._me.id in {name.vault, *voters}:
             self._found[name] = Found.RIGHT  # we judged it ourselves
         elif len(self._hearings) < OPEN_MAX:
-            self._hearings[place] = (name, Hearing([name.vault, *voters] * TRIES))
+            sources = self._in_turn([name.vault, *voters])
+            self._hearings[place] = (name, Hearing(sources * TRIES))
         else:
             self._waiting.append(proof)
+
+    def _in_turn(self, sources: list[VaultId]) -> list[VaultId]:
+        """Return whom to ask, begun where our rank says: members share the load."""
+        members = self._me.ledger.committee(self._period)
+        first = members.index(self._me.id) % len(sources)
+        return sources[first:] + sources[:first]
 
     def _settle(self, place: tuple[VaultId, int], name: Counted, found: Found) -> None:
         self._found[name] = found
         del self._hearings[place]
 
     def _ask(self, place: tuple[VaultId, int], hearing: Hearing) -> list[Effect]:
-        request, seconds = AskAudit(*place), call_seconds(self._me.params) / 2
+        request, seconds = AskAudit(*place), large_call_seconds(self._me.params) / 2
         asked = hearing.next(AT_ONCE)
         return [Call(peer, request, seconds) for peer in asked]
 

@@ -42,8 +42,25 @@ def retry_seconds(params: NetworkParams) -> float:
 
 
 def call_seconds(params: NetworkParams) -> float:
-    """Return how long one call to a peer may take."""
+    """Return how long one call to a peer may take that carries little."""
     return min(max(params.epoch_seconds / 4, 1.0), 30.0)
+
+
+def large_call_seconds(params: NetworkParams) -> float:
+    """Return how long a call may take that carries an answer, or many certificates.
+
+    It goes by the epoch alone: a slow uplink has to bring it to a whole committee.
+    """
+    return max(params.epoch_seconds / 4, 1.0)
+
+
+def try_seconds(params: NetworkParams, left: float) -> float:
+    """Return how long one try may take of what must arrive in the `left` seconds.
+
+    Half of them, where what is small has less: an answer is 4.6 MB, and goes to 8
+    neighbours at once. There is time for another try then.
+    """
+    return max(min(call_seconds(params), left), left / 2, 0.1)
 
 
 def probe_seconds(params: NetworkParams) -> float:
