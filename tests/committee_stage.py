@@ -28,6 +28,7 @@ from holdfast.vault.core.settling import Settling
 from holdfast.vault.core.sittings import Court
 from holdfast.vault.core.totals_book import TotalsBook
 from holdfast.vault.core.watching import Watching
+from simulation.world import sim_params
 
 PERIOD = 1
 SEVEN = 7
@@ -58,7 +59,8 @@ class Committee:
     """Seven members in the period after the one to settle, and what was proved."""
 
     def __init__(self, *, accounts_certify: bool = False) -> None:
-        self.parties = Parties(SEVEN, accounts_certify=accounts_certify)
+        hourly = sim_params(epoch_seconds=3600)
+        self.parties = Parties(SEVEN, hourly, accounts_certify=accounts_certify)
         self.parties.reach(FIRST)
         fake = self.parties.deal(1, [0, 1, 2, 3])
         self.certificates = []

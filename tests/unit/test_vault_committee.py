@@ -192,6 +192,7 @@ def test_our_certificates_go_to_every_other_member_until_taken(
     proofs.own(certificate, entries, 0.0)
     calls = of_kind(pushing.step(committee.early), fx.Call)
     assert {call.peer for call in calls} == set(committee.ids) - {own.vault_id}
+    assert {call.seconds for call in calls} == {3600 / 4}
     (first, second, *_) = calls
     assert isinstance(first.request, Certify)
     assert certificate in first.request.certificates

@@ -26,7 +26,9 @@ from holdfast.vault.core.saved import CaseAnswered, CaseKept, Restored
 from holdfast.vault.core.sittings import Court
 from simulation.world import sim_params
 
-PARAMS = sim_params(missed_reachable=2, window_reachable=8, rebuild_price=1 << 30)
+PARAMS = sim_params(
+    missed_reachable=2, window_reachable=8, rebuild_price=1 << 30, epoch_seconds=3600
+)
 PERIOD = 3
 FIRST = 12
 ACCUSED = 4
@@ -126,7 +128,9 @@ def test_who_shows_no_answer_in_court_is_ejected_for_the_bytes_lost(
 ) -> None:
     case = one.bring()
     effects = one.hear()
-    asked = [c.peer for c in of_kind(effects, fx.Call)]
+    calls = of_kind(effects, fx.Call)
+    assert {call.seconds for call in calls} == {3600 / 8}
+    asked = [call.peer for call in calls]
     group = one.parties.ledger.group(case.vault, FIRST)
     assert asked[0] == case.vault
     assert set(group) - {one.parties.me.id} <= set(asked)
