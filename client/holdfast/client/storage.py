@@ -6,6 +6,7 @@ again and again while other writers are faster.
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,7 @@ from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.units import ChunkId, DealId
 
 _COMMITS_MAX: Final = 8
+_PAUSE_SECONDS: Final = 0.2
 
 T = TypeVar("T")
 Work = Callable[[Repository, Upload], Awaitable[tuple[Update, T]]]
@@ -197,18 +199,21 @@ class Storage:
     async def _commit(
         self, upload: Upload, view: View, repository: Repository, update: Update
     ) -> Commit:
-        for _ in range(_COMMITS_MAX):
+        for tries in range(1, _COMMITS_MAX + 1):
             commit = await asyncio.to_thread(repository.commit, update, upload)
             newer = await self.look()
             if newer.generation == view.generation:
                 try:
                     await upload.commit(commit.memo, newer.memos, commit.obsolete)
                 except StateMovedError:
-                    newer = await self.look()
+                    pass
                 else:
                     self._loaded = (commit.memo, commit.repository)
                     return commit
-            view = newer
+            # Two that go on at once would be in each other's way again.
+            pause = random.uniform(0, tries * _PAUSE_SECONDS)  # noqa: S311 # no secret
+            await asyncio.sleep(pause)
+            view = await self.look()
             repository = await self.repository(view)
         raise OtherWriterError(
             "other clients change this repository all the time; nothing was lost, "
