@@ -42,7 +42,6 @@ from holdfast.protocol.manifest import Manifest
 from holdfast.protocol.units import ChunkId, DealId
 
 _COMMITS_MAX: Final = 8
-_PAUSE_SECONDS: Final = 0.2
 
 T = TypeVar("T")
 Work = Callable[[Repository, Upload], Awaitable[tuple[Update, T]]]
@@ -199,7 +198,9 @@ class Storage:
     async def _commit(
         self, upload: Upload, view: View, repository: Repository, update: Update
     ) -> Commit:
+        clock = asyncio.get_running_loop()
         for tries in range(1, _COMMITS_MAX + 1):
+            begun = clock.time()
             commit = await asyncio.to_thread(repository.commit, update, upload)
             newer = await self.look()
             if newer.generation == view.generation:
@@ -211,8 +212,8 @@ class Storage:
                     self._loaded = (commit.memo, commit.repository)
                     return commit
             # Two that go on at once would be in each other's way again.
-            pause = random.uniform(0, tries * _PAUSE_SECONDS)  # noqa: S311 # no secret
-            await asyncio.sleep(pause)
+            spread = 2 * tries * (clock.time() - begun)
+            await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 # no secret
             view = await self.look()
             repository = await self.repository(view)
         raise OtherWriterError(
