@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import grpc
 import pytest
 
 from holdfast.protocol.checkpoint import (
@@ -16,6 +15,7 @@ from holdfast.protocol.checkpoint import (
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.units import Digest, NetworkId, VaultId
 from holdfast.vault import network_service
+from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.network_service import SHOWN_AT_ONCE, KeptAudits
 from holdfast.wire.v1 import network_pb2 as pb
 
@@ -56,9 +56,6 @@ class Reader:
         self.is_being_sent = True
         await self._reads.wait()
         self.sent = data
-
-    async def abort(self, code: grpc.StatusCode, text: str) -> None:
-        raise grpc.RpcError(code, text)
 
 
 def kept() -> KeptAudits:
@@ -128,8 +125,8 @@ def test_who_does_not_read_an_answer_makes_room_for_others(
         monkeypatch.setattr(network_service, "SHOW_SECONDS", 0)
         for _ in range(SHOWN_AT_ONCE + 1):
             reader: Any = Reader(asyncio.Event())
-            with pytest.raises(grpc.RpcError) as refused:
+            with pytest.raises(RefusedError, match="not read") as refused:
                 await audits.show(asked(), reader)
-            assert refused.value.args[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert refused.value.kind is Refusal.EXHAUSTED
 
     asyncio.run(story())

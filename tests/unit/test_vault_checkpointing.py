@@ -20,6 +20,7 @@ from holdfast.vault.core.messages import (
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.saved import CheckpointSigned, CheckpointStands, Restored
 from simulation.fake_data import FakeDeal
+from simulation.world import sim_params
 
 EPOCH = 6
 LATE = 0.85
@@ -80,6 +81,16 @@ def test_a_checkpoint_is_saved_before_it_is_offered_to_every_neighbour(
         assert offer.base is None
         assert offer.changed.items == (fake.entry(0),)
         assert offer.heads == (fake.head,)
+
+
+def test_in_a_long_epoch_an_offer_may_be_long_on_its_way() -> None:
+    parties = Parties(10, sim_params(epoch_seconds=3600))
+    parties.reach(EPOCH - 1)
+    _, effects = offering(parties, parties.deal(1, [0, 1, 2, 3]))
+    left = parties.at(EPOCH, 0) - parties.at(EPOCH - 1, LATE)
+    seconds = {call.seconds for call in of_kind(effects, fx.Call)}
+    assert list(seconds) == [pytest.approx(left / 2)]
+    assert left / 2 > 250, "megabytes take longer than what is small may take"
 
 
 def test_neighbours_with_one_base_are_shown_one_offer(

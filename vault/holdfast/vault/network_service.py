@@ -5,7 +5,7 @@ with INVALID_ARGUMENT; large ones are parsed in a thread.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import grpc
@@ -17,10 +17,16 @@ from holdfast.vault.audit_journal import AuditJournal
 from holdfast.vault.core import messages as m
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.driver import Driver
+from holdfast.vault.handlers import (
+    Context,
+    Handler,
+    one_to_many,
+    one_to_one,
+    one_to_written,
+)
 from holdfast.vault.network_calls import SERVICE
 from holdfast.vault.network_codec import METHODS, totals_pages
 from holdfast.vault.network_method import Method
-from holdfast.vault.statuses import refuse
 from holdfast.wire.v1 import network_pb2 as pb
 
 NAMES: Final = (SERVICE,)
@@ -28,8 +34,6 @@ SMALL_BYTES: Final = 64 << 10
 EPOCH_MAX: Final = (1 << 63) - 1
 SHOWN_AT_ONCE: Final = 16
 SHOW_SECONDS: Final = 900.0
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def add_network_service(
@@ -42,8 +46,8 @@ def add_network_service(
     kept = KeptAudits(driver, journal, answers)
     handlers = {method.name: _asking(driver, method) for method in METHODS.values()} | {
         # One message; so the handler knows when it is out.
-        "Audit": grpc.unary_stream_rpc_method_handler(kept.show),
-        "Totals": grpc.unary_stream_rpc_method_handler(kept.totals),
+        "Audit": one_to_written(kept.show),
+        "Totals": one_to_many(kept.totals),
     }
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(SERVICE, handlers),)
@@ -66,18 +70,16 @@ class KeptAudits:
 
         An answer is in memory until its reader has it, and a committee asks together.
         """
+        request = pb.AuditRequest.FromString(data)
+        if request.certificate_only:
+            await context.write(await self.audit(request))
+            return
         try:
-            request = pb.AuditRequest.FromString(data)
-            if request.certificate_only:
-                await context.write(await self.audit(request))
-                return
             async with self._showing, asyncio.timeout(SHOW_SECONDS):
                 await context.write(await self.audit(request))
-        except TimeoutError:
+        except TimeoutError as error:
             text = f"the answer was not read within {SHOW_SECONDS:.0f} s"
-            await refuse(context, RefusedError(Refusal.EXHAUSTED, text))
-        except Exception as error:  # noqa: BLE001 # refuse() raises what is unexpected
-            await refuse(context, error)
+            raise RefusedError(Refusal.EXHAUSTED, text) from error
 
     async def audit(self, request: pb.AuditRequest) -> bytes:
         """Return the answer and the certificate of one audit, as far as kept."""
@@ -95,16 +97,12 @@ class KeptAudits:
         reply = pb.AuditReply(answer=answer or b"", certificate=certificate)
         return reply.SerializeToString()
 
-    async def totals(self, data: bytes, context: Context) -> AsyncIterator[bytes]:
+    async def totals(self, data: bytes) -> AsyncGenerator[bytes, None]:
         """Stream the totals of a settlement."""
-        try:
-            request = pb.TotalsRequest.FromString(data)
-            found = await self._totals(request.period)
-            for page in await asyncio.to_thread(list, totals_pages(found)):
-                yield page.SerializeToString()
-        except Exception as error:  # refuse() raises what is unexpected
-            await refuse(context, error)
-            raise
+        request = pb.TotalsRequest.FromString(data)
+        found = await self._totals(request.period)
+        for page in await asyncio.to_thread(list, totals_pages(found)):
+            yield page.SerializeToString()
 
     async def _totals(self, period: int) -> Any:  # noqa: ANN401 # Totals
         if period > EPOCH_MAX:
@@ -120,27 +118,14 @@ class KeptAudits:
         return reply.totals
 
 
-def _asking(driver: Driver, method: Method) -> "grpc.RpcMethodHandler[Any, Any]":
+def _asking(driver: Driver, method: Method) -> Handler:
     def read(data: bytes) -> m.Request:
         return method.read_request(method.request.FromString(data))
 
-    async def ask(data: bytes) -> bytes:
+    async def ask(data: bytes, _context: Context) -> bytes:
         small = len(data) <= SMALL_BYTES
         request = read(data) if small else await asyncio.to_thread(read, data)
         reply = await driver.ask(request)
         return method.write_reply(reply).SerializeToString()
 
-    return grpc.unary_unary_rpc_method_handler(_guarded(ask))
-
-
-def _guarded(
-    serve: Callable[[bytes], Awaitable[bytes]],
-) -> Callable[[bytes, Context], Awaitable[bytes]]:
-    async def handle(data: bytes, context: Context) -> bytes:
-        try:
-            return await serve(data)
-        except Exception as error:  # refuse() raises what is unexpected
-            await refuse(context, error)
-            raise
-
-    return handle
+    return one_to_one(ask)

@@ -1,5 +1,6 @@
 """How refusals leave over gRPC: each kind has one status, the text is a sentence."""
 
+import asyncio
 import logging
 from typing import Any, Final
 
@@ -48,9 +49,21 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str] | None:
 
 
 async def refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
-    """End the call with the error's status, or raise it if it is our own bug."""
+    """End the call with the error's status, or raise it if it is our own bug.
+
+    A call whose caller went away ends as a cancelled one, quietly.
+    """
+    if _is_from_wire(error):
+        raise asyncio.CancelledError from error
     found = status_of(error)
     if found is None:
         _log.error("a call failed by a fault of this program", exc_info=error)
         raise error
     await context.abort(*found)
+
+
+def _is_from_wire(error: Exception) -> bool:
+    """Tell whether gRPC could not carry out what it was told: the call is broken."""
+    if isinstance(error, ExceptionGroup):
+        return all(map(_is_from_wire, error.exceptions))
+    return isinstance(error, grpc.aio.InternalError)

@@ -5,8 +5,8 @@ with INVALID_ARGUMENT.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Final, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -35,12 +35,18 @@ from holdfast.vault.core.holding_events import (
     ShowNewer,
 )
 from holdfast.vault.data_side import DataSide
-from holdfast.vault.frame_stream import Context, FrameStream
+from holdfast.vault.frame_stream import FrameStream
+from holdfast.vault.handlers import (
+    Context,
+    Handler,
+    many_to_many,
+    one_to_many,
+    one_to_one,
+)
 from holdfast.vault.operator_orders import check_order
 from holdfast.vault.ports import SiblingCheck
 from holdfast.vault.shard_intake import ShardIntake
 from holdfast.vault.shard_serving import ShardServing
-from holdfast.vault.statuses import refuse
 from holdfast.wire import frames
 from holdfast.wire.v1 import vault_pb2 as pb
 
@@ -50,7 +56,6 @@ ENTRIES_PER_MESSAGE: Final = 4_096
 SMALL_BYTES: Final = 64 << 10
 
 M = TypeVar("M", bound=Message)
-AnyContext = grpc.aio.ServicerContext[Any, Any]
 
 
 @frozen
@@ -89,8 +94,8 @@ def add_vault_services(
             grpc.method_handlers_generic_handler(
                 frames.SERVICE,
                 {
-                    "Store": _frames_handler(intake.serve),
-                    "Fetch": _frames_handler(serving.serve),
+                    "Store": _frames(intake.serve),
+                    "Fetch": _frames(serving.serve),
                 },
             ),
         )
@@ -110,23 +115,21 @@ class VaultService:
         self._siblings = siblings
         self._audits = audits
 
-    def handlers(self) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
+    def handlers(self) -> dict[str, Handler]:
         """Return the handler of each method."""
         return {
-            "Describe": _unary_handler(pb.DescribeRequest, self.describe),
-            "Quote": _unary_handler(pb.QuoteRequest, self.quote),
-            "DealState": _unary_handler(pb.DealStateRequest, self.deal_state),
-            "Propose": _unary_handler(pb.ProposeRequest, self.propose),
-            "Acknowledge": _unary_handler(pb.AcknowledgeRequest, self.acknowledge),
-            "Manifest": _stream_handler(pb.ManifestRequest, self.manifest),
-            "ShowMalformed": _unary_handler(
-                pb.ShowMalformedRequest, self.show_malformed
-            ),
-            "Scrub": _stream_handler(pb.ScrubRequest, self.scrub),
+            "Describe": _one(pb.DescribeRequest, self.describe),
+            "Quote": _one(pb.QuoteRequest, self.quote),
+            "DealState": _one(pb.DealStateRequest, self.deal_state),
+            "Propose": _one(pb.ProposeRequest, self.propose),
+            "Acknowledge": _one(pb.AcknowledgeRequest, self.acknowledge),
+            "Manifest": _many(pb.ManifestRequest, self.manifest),
+            "ShowMalformed": _one(pb.ShowMalformedRequest, self.show_malformed),
+            "Scrub": _many(pb.ScrubRequest, self.scrub),
         }
 
     async def describe(
-        self, _request: pb.DescribeRequest, _context: AnyContext
+        self, _request: pb.DescribeRequest, _context: Context
     ) -> pb.DescribeReply:
         """Say how the vault stands."""
         audits, held = self._audits(), self._data.figures()
@@ -153,9 +156,7 @@ class VaultService:
             stake_free_epoch=audits.stake_free_epoch,
         )
 
-    async def quote(
-        self, request: pb.QuoteRequest, context: AnyContext
-    ) -> pb.QuoteReply:
+    async def quote(self, request: pb.QuoteRequest, context: Context) -> pb.QuoteReply:
         """Give a price for one index of a deal."""
         deal = DealId(_digest(request.deal, "deal"))
         asker = context.peer().rpartition(":")[0]
@@ -167,7 +168,7 @@ class VaultService:
         )
 
     async def deal_state(
-        self, request: pb.DealStateRequest, _context: AnyContext
+        self, request: pb.DealStateRequest, _context: Context
     ) -> pb.DealStateReply:
         """Show the newest heads of a deal."""
         deal = await self._opened(request)
@@ -184,7 +185,7 @@ class VaultService:
         return reply
 
     async def manifest(
-        self, request: pb.ManifestRequest, _context: AnyContext
+        self, request: pb.ManifestRequest
     ) -> AsyncIterator[pb.ManifestReply]:
         """Stream the entries of one head."""
         deal = await self._opened(request)
@@ -196,7 +197,7 @@ class VaultService:
             yield pb.ManifestReply(entries=b"".join(map(write, batch)))
 
     async def propose(
-        self, request: pb.ProposeRequest, _context: AnyContext
+        self, request: pb.ProposeRequest, _context: Context
     ) -> pb.ProposeReply:
         """Countersign a head, or say what is in the way."""
         head = HEAD.decode(request.head)
@@ -217,14 +218,14 @@ class VaultService:
                 )
 
     async def acknowledge(
-        self, request: pb.AcknowledgeRequest, _context: AnyContext
+        self, request: pb.AcknowledgeRequest, _context: Context
     ) -> pb.AcknowledgeReply:
         """Store a full receipt."""
         await self._data.owners.acknowledge(FULL_RECEIPT.decode(request.full_receipt))
         return pb.AcknowledgeReply()
 
     async def show_malformed(
-        self, request: pb.ShowMalformedRequest, _context: AnyContext
+        self, request: pb.ShowMalformedRequest, _context: Context
     ) -> pb.ShowMalformedReply:
         """Void a chunk of a deal of ours that is proved malformed."""
         decode = MALFORMED_CHUNK.decode
@@ -233,9 +234,7 @@ class VaultService:
         await self._data.voiding.take(shown)
         return pb.ShowMalformedReply()
 
-    async def scrub(
-        self, request: pb.ScrubRequest, _context: AnyContext
-    ) -> AsyncIterator[pb.ScrubReply]:
+    async def scrub(self, request: pb.ScrubRequest) -> AsyncIterator[pb.ScrubReply]:
         """Verify every shard for the operator, and tell how far it has come."""
         data = self._data
         shown = OPERATOR_REQUEST.decode(request.request)
@@ -279,41 +278,25 @@ def _written(one: Countersigned) -> pb.Countersigned:
     )
 
 
-def _unary_handler(
-    request_type: type[M], method: Callable[[M, AnyContext], Awaitable[Message]]
-) -> "grpc.RpcMethodHandler[Any, Any]":
-    async def handle(request: bytes, context: AnyContext) -> bytes:
-        try:
-            reply = await method(request_type.FromString(request), context)
-            return reply.SerializeToString()
-        except Exception as error:  # refuse() raises what is unexpected
-            await refuse(context, error)
-            raise
+def _one(
+    request_type: type[M], method: Callable[[M, Context], Awaitable[Message]]
+) -> Handler:
+    async def answer(request: bytes, context: Context) -> bytes:
+        reply = await method(request_type.FromString(request), context)
+        return reply.SerializeToString()
 
-    return grpc.unary_unary_rpc_method_handler(handle)
+    return one_to_one(answer)
 
 
-def _stream_handler(
-    request_type: type[M], method: Callable[[M, AnyContext], AsyncIterator[Message]]
-) -> "grpc.RpcMethodHandler[Any, Any]":
-    async def handle(request: bytes, context: AnyContext) -> AsyncIterator[bytes]:
-        try:
-            async for reply in method(request_type.FromString(request), context):
-                yield reply.SerializeToString()
-        except Exception as error:  # as above
-            await refuse(context, error)
-            raise
+def _many(
+    request_type: type[M], method: Callable[[M], AsyncIterator[Message]]
+) -> Handler:
+    async def answers(request: bytes) -> AsyncGenerator[bytes, None]:
+        async for reply in method(request_type.FromString(request)):
+            yield reply.SerializeToString()
 
-    return grpc.unary_stream_rpc_method_handler(handle)
+    return one_to_many(answers)
 
 
-def _frames_handler(
-    serve: Callable[[FrameStream], Awaitable[None]],
-) -> "grpc.RpcMethodHandler[Any, Any]":
-    async def handle(_requests: object, context: Context) -> None:
-        try:
-            await serve(FrameStream(context))
-        except Exception as error:  # noqa: BLE001 # as above
-            await refuse(context, error)
-
-    return grpc.stream_stream_rpc_method_handler(handle)
+def _frames(serve: Callable[[FrameStream], Awaitable[None]]) -> Handler:
+    return many_to_many(lambda context: serve(FrameStream(context)))

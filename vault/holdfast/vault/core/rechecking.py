@@ -22,7 +22,7 @@ from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.proof_store import Proof, ProofStore
 from holdfast.vault.core.prosecuting import Prosecuting
 from holdfast.vault.core.sittings import AT_ONCE, Hearing
-from holdfast.vault.core.timing import large_call_seconds
+from holdfast.vault.core.timing import show_seconds
 
 ONE_IN: Final = 50
 TRIES: Final = 2
@@ -166,7 +166,7 @@ class Rechecking:
         del self._hearings[place]
 
     def _ask(self, place: tuple[VaultId, int], hearing: Hearing) -> list[Effect]:
-        request, seconds = AskAudit(*place), large_call_seconds(self._me.params) / 2
+        request, seconds = AskAudit(*place), show_seconds(self._me.params)
         asked = hearing.next(AT_ONCE)
         return [Call(peer, request, seconds) for peer in asked]
 

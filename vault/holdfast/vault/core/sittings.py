@@ -17,7 +17,7 @@ from holdfast.vault.core.effects import Call, Effect, JudgeAnswer, Log, WakeAt
 from holdfast.vault.core.events import AnswerJudged
 from holdfast.vault.core.fault_messages import AskAudit, AuditOf
 from holdfast.vault.core.myself import Myself
-from holdfast.vault.core.timing import court_start, large_call_seconds
+from holdfast.vault.core.timing import court_start, show_seconds
 
 AT_ONCE: Final = 3
 SITTINGS_MAX: Final = 256
@@ -180,7 +180,7 @@ class Court:
                 continue
             if asked := sitting.hearings[epoch].next(AT_ONCE):
                 request = AskAudit(sitting.vault, epoch)
-                seconds = large_call_seconds(self._me.params) / 2
+                seconds = show_seconds(self._me.params)
                 effects += [Call(peer, request, seconds) for peer in asked]
         return effects
 

@@ -54,6 +54,14 @@ def large_call_seconds(params: NetworkParams) -> float:
     return max(params.epoch_seconds / 4, 1.0)
 
 
+def show_seconds(params: NetworkParams) -> float:
+    """Return how long one who kept an answer may take to show it: others are asked too.
+
+    It is half of what else a large call has.
+    """
+    return large_call_seconds(params) / 2
+
+
 def try_seconds(params: NetworkParams, left: float) -> float:
     """Return how long one try may take of what must arrive in the `left` seconds.
 
