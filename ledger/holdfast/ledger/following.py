@@ -1,4 +1,4 @@
-"""What changed after a sequence, in pieces that fit an answer.
+"""What changed after a sequence, in pieces that fit an answer; no more is looked at.
 
 A piece ends between two entries, never inside one, so whoever asks for what comes
 after it misses nothing.
@@ -26,7 +26,7 @@ Row = TypeVar("Row", BeaconRow, DealRow, RegisteredVault)
 
 def registry_after(state: MemoryState, after: int) -> RegistryChanges:
     """Return the next piece of the registry's changes."""
-    rows = state.vaults_changed(after)
+    rows = state.vaults_changed(after, VAULTS_MAX + 1)
     upto = _upto(state, (rows, VAULTS_MAX))
     return RegistryChanges(upto, _until(rows, upto))
 
@@ -35,7 +35,7 @@ def deals_after(
     state: MemoryState, vaults: Iterable[VaultId], after: int
 ) -> DealChanges:
     """Return the next piece of the changes to deals that the vaults hold."""
-    rows = state.deals_changed(vaults, after)
+    rows = state.deals_changed(vaults, after, DEALS_PAGE + 1)
     upto = _upto(state, (rows, DEALS_PAGE))
     return DealChanges(upto, tuple(row.deal for row in _until(rows, upto)))
 
@@ -44,9 +44,9 @@ def all_after(
     state: MemoryState, tip: Tip, vaults: Iterable[VaultId], after: int
 ) -> SyncChanges:
     """Return the next piece of everything that a follower of the vaults needs."""
-    beacons = state.beacons_changed(after)
-    rows = state.vaults_changed(after)
-    deals = state.deals_changed(vaults, after)
+    beacons = state.beacons_changed(after, BEACONS_MAX + 1)
+    rows = state.vaults_changed(after, VAULTS_MAX + 1)
+    deals = state.deals_changed(vaults, after, DEALS_PAGE + 1)
     upto = _upto(state, (beacons, BEACONS_MAX), (rows, VAULTS_MAX), (deals, DEALS_PAGE))
     settled = state.settled
     fresh = settled is not None and after < settled.applied.sequence <= upto

@@ -153,11 +153,8 @@ def load(connection: sqlite3.Connection, state: MemoryState, head: Head) -> None
     for row in connection.execute(BEACONS.select("epoch")):
         beacon = BeaconRow(Beacon(row[0], row[1]), row[2])
         state.take(Changes(head, books, beacon=beacon))
-    deals = _deals(connection)
-    state.take(Changes(head, books, deals=deals))
-    # Once more, so that what changed last also stands last.
-    latest = tuple(sorted(deals, key=lambda row: row.changed))
-    state.take(Changes(head, books, deals=latest))
+    latest = sorted(_deals(connection), key=lambda row: row.changed)
+    state.take(Changes(head, books, deals=tuple(latest)))
 
 
 def _vault(row: Row) -> RegisteredVault:
@@ -166,12 +163,12 @@ def _vault(row: Row) -> RegisteredVault:
 
 
 def _deals(connection: sqlite3.Connection) -> tuple[DealRow, ...]:
-    """Return all deals with their holders, in order of number."""
+    """Return all deals with their holders."""
     holders = _by_deal(connection.execute(HOLDERS.select("deal, place")))
     past = _by_deal(connection.execute(PAST_HOLDERS.select("deal, number")))
     return tuple(
         _deal(row, holders.get(row[0], []), past.get(row[0], []))
-        for row in connection.execute(DEALS.select("number"))
+        for row in connection.execute(DEALS.select())
     )
 
 

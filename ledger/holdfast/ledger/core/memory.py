@@ -4,10 +4,12 @@ Vaults, deals and beacons also stand in the order of their last change, so that
 what a follower missed is found without looking at everything else.
 """
 
-from bisect import bisect_left
+import heapq
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from itertools import islice
 
+from holdfast.ledger.core.change_log import ChangeLog
 from holdfast.ledger.core.values import (
     START,
     Account,
@@ -23,8 +25,6 @@ from holdfast.ledger.core.values import (
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import AccountId, DealId, Digest, VaultId
-
-Row = TypeVar("Row", RegisteredVault, BeaconRow, DealRow)
 
 
 class MemoryState:
@@ -43,7 +43,8 @@ class MemoryState:
         self._bls_keys: dict[bytes, VaultId] = {}
         self._deals: dict[DealId, DealRow] = {}
         self._owned: dict[AccountId, dict[DealId, None]] = {}
-        self._held: dict[VaultId, dict[DealId, None]] = {}
+        self._held: dict[VaultId, ChangeLog[DealId]] = {}
+        self._vault_log: ChangeLog[VaultId] = ChangeLog()
         self._beacons: list[BeaconRow] = []
 
     @property
@@ -115,11 +116,12 @@ class MemoryState:
 
     def deals_owned(self, owner: AccountId) -> tuple[DealRow, ...]:
         """Return an owner's deals, oldest first."""
-        return tuple(self._deals[deal] for deal in self._owned.get(owner, ()))
+        rows = (self._deals[deal] for deal in self._owned.get(owner, ()))
+        return tuple(sorted(rows, key=lambda row: row.number))
 
     def deals_held(self, vault: VaultId) -> Iterable[Deal]:
         """Return every deal that names the vault as a holder."""
-        rows = (self._deals[deal].deal for deal in self._held.get(vault, ()))
+        rows = (row.deal for row in self._held_after(vault, -1))
         return (deal for deal in rows if deal.index_of(vault) is not None)
 
     def beacon(self, epoch: int) -> Digest | None:
@@ -136,26 +138,38 @@ class MemoryState:
         start = bisect_left(self._beacons, epoch, key=lambda row: row.beacon.epoch)
         return tuple(row.beacon for row in self._beacons[start : start + limit])
 
-    def vaults_changed(self, after: int) -> list[RegisteredVault]:
+    def vaults_changed(
+        self, after: int, limit: int | None = None
+    ) -> list[RegisteredVault]:
         """Return the registry rows changed after a sequence, in that order."""
-        return _newer(reversed(self._vaults.values()), after)
+        changed = islice(self._vault_log.after(after), limit)
+        return [self._vaults[vault] for vault in changed]
 
-    def beacons_changed(self, after: int) -> list[BeaconRow]:
+    def beacons_changed(self, after: int, limit: int | None = None) -> list[BeaconRow]:
         """Return the beacons made after a sequence, in that order."""
-        return _newer(reversed(self._beacons), after)
+        start = bisect_right(self._beacons, after, key=lambda row: row.changed)
+        return self._beacons[start:][:limit]
 
-    def deals_changed(self, vaults: Iterable[VaultId], after: int) -> list[DealRow]:
+    def deals_changed(
+        self, vaults: Iterable[VaultId], after: int, limit: int | None = None
+    ) -> list[DealRow]:
         """Return the deals that any of the vaults hold or held, changed after."""
-        found: dict[DealId, DealRow] = {}
-        for vault in vaults:
-            held = reversed(self._held.get(vault, {}))
-            rows = _newer((self._deals[deal] for deal in held), after)
-            found.update((row.deal.id, row) for row in rows)
-        return sorted(found.values(), key=lambda row: row.changed)
+        logs = [
+            self._held_after(vault, after)
+            for vault in vaults
+            if vault in self._held and self._held[vault].has_news(after)
+        ]
+        merged = heapq.merge(*logs, key=lambda row: (row.changed, row.number))
+        return list(islice(_once(merged), limit))
+
+    def _held_after(self, vault: VaultId, after: int) -> Iterator[DealRow]:
+        log = self._held.get(vault)
+        return (self._deals[deal] for deal in log.after(after)) if log else iter(())
 
     def _take_vault(self, row: RegisteredVault) -> None:
         self._vaults.pop(row.vault, None)
         self._vaults[row.vault] = row
+        self._vault_log.note(row.vault, row.changed)
         self._bls_keys[row.bls_key] = row.vault
 
     def _take_deal(self, row: DealRow) -> None:
@@ -164,16 +178,13 @@ class MemoryState:
         # Who was replaced goes on hearing of the deal that it was paid for.
         vaults = [holder.vault for holder in row.deal.holders]
         for vault in (*vaults, *(past.vault for past in row.deal.past)):
-            held = self._held.setdefault(vault, {})
-            held.pop(row.deal.id, None)
-            held[row.deal.id] = None
+            self._held.setdefault(vault, ChangeLog()).note(row.deal.id, row.changed)
 
 
-def _newer(newest_first: Iterator[Row], after: int) -> list[Row]:
-    found: list[Row] = []
-    for row in newest_first:
-        if row.changed <= after:
-            break
-        found.append(row)
-    found.reverse()
-    return found
+def _once(rows: Iterable[DealRow]) -> Iterator[DealRow]:
+    """Yield each row once; the same ones follow each other."""
+    before: DealRow | None = None
+    for row in rows:
+        if row is not before:
+            yield row
+        before = row
