@@ -104,3 +104,21 @@ async def test_an_unknown_deal_is_looked_up_or_said_to_be_out_of_reach(
 def _closed(mirror: LedgerMirror, deal: DealId) -> bool:
     found = mirror.deal(deal)
     return found is not None and found.closed_epoch is not None
+
+
+@story
+async def test_a_network_of_many_vaults_is_followed_whole(one: Followed) -> None:
+    stage, mirror = one.stage, one.mirror
+    numbers = list(range(1, 71))
+    async with one.served():
+        await stage.vaults(numbers)
+        owner = await stage.fed(90)
+        operation = await stage.opening(owner, numbers=numbers[-3:])
+        await stage.act(owner, operation)
+        await stage.advance(5)
+        await one.until(lambda: mirror.state.epoch == 5)
+        last = node_keys(numbers[-1]).vault_id
+        await one.until(lambda: mirror.state.follows(last))
+        assert [d.id for d in mirror.deals_held(last)] == [opened(owner, operation)]
+        await stage.advance(1)
+        await one.until(lambda: mirror.state.epoch == 6)

@@ -27,6 +27,7 @@ from holdfast.ledger.errors import (
     WrongNetworkError,
 )
 from holdfast.ledger.network_file import NetworkFile, SeedVault
+from holdfast.ledger.port import VAULTS_ASKED_MAX
 from holdfast.ledger.remote import RemoteAccount, RemoteLedger
 from holdfast.ledger.server import running
 from holdfast.ledger.service import NAME
@@ -138,7 +139,10 @@ WELL_FORMED_NONSENSE = {
     "a deal of 31 bytes": ("Deals", pb.DealsRequest(deals=[bytes(31)])),
     "too many deals": ("Deals", pb.DealsRequest(deals=[bytes(32)] * 513)),
     "a vault of 33 bytes": ("DealsHeld", pb.DealsHeldRequest(vaults=[bytes(33)])),
-    "too many vaults": ("Sync", pb.SyncRequest(vaults=[bytes(32)] * 65)),
+    "too many vaults": (
+        "Sync",
+        pb.SyncRequest(vaults=[bytes(32)] * (VAULTS_ASKED_MAX + 1)),
+    ),
     "waiting for years": ("Sync", pb.SyncRequest(wait_seconds=1e9)),
     "waiting for no number": ("Sync", pb.SyncRequest(wait_seconds=float("nan"))),
     "waiting backwards": ("Sync", pb.SyncRequest(wait_seconds=-1.0)),

@@ -23,11 +23,11 @@ class OneVault:
     async def tip(self) -> Any:
         return SimpleNamespace(epoch=9)
 
-    async def registry(self, _after: int) -> Any:
+    async def registry(self, after: int) -> Any:
         row = SimpleNamespace(
             vault=VAULT, listing=self.listing, joined_epoch=self.joined_epoch
         )
-        return SimpleNamespace(vaults=(row,))
+        return SimpleNamespace(upto=1, vaults=(row,) if after < 1 else ())
 
 
 @pytest.mark.parametrize(

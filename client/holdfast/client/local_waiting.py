@@ -21,6 +21,7 @@ from holdfast.ledger.errors import LedgerUnreachableError
 from holdfast.ledger.joining import join
 from holdfast.ledger.network_file import NetworkFile
 from holdfast.ledger.port import Ledger, Listing
+from holdfast.ledger.reading import whole_registry
 from holdfast.wire import rpc
 
 _ASK_SECONDS: Final = 3.0
@@ -150,7 +151,7 @@ async def in_their_place(ledger: Ledger) -> set[bytes]:
     ejected: those never come back.
     """
     epoch = (await ledger.tip()).epoch
-    rows = (await ledger.registry(0)).vaults
+    rows = await whole_registry(ledger)
     return {
         row.vault
         for row in rows

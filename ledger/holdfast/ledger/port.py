@@ -39,6 +39,7 @@ BEACONS_MAX: Final = 1024
 VAULTS_MAX: Final = 4096
 DEALS_MAX: Final = 4096
 DEALS_PAGE: Final = 512
+VAULTS_ASKED_MAX: Final = 16_384
 WAIT_SECONDS_MAX: Final = 60.0
 
 
@@ -130,7 +131,7 @@ class Ledger(Protocol):
         ...
 
     async def deals_held(self, vaults: tuple[VaultId, ...], after: int) -> DealChanges:
-        """Return deals that any of these vaults hold or held, changed after.
+        """Return deals that any of at most 16,384 vaults hold or held, changed after.
 
         At most 512 at once: ask again after `upto` until none come.
         """
@@ -141,10 +142,9 @@ class Ledger(Protocol):
     ) -> SyncChanges:
         """Return everything a follower needs that changed after sequence `after`.
 
-        That is beacons, registry rows, deals that `vaults` hold or held, and the
-        settlement;
-        the first call asks after 0. When there is nothing new, the answer waits for
-        the first change, at most `wait_seconds` (60).
+        That is beacons, registry rows, deals that `vaults` (16,384 at most) hold or
+        held, and the settlement; the first call asks after 0. When there is nothing
+        new, the answer waits for the first change, at most `wait_seconds` (60).
         """
         ...
 

@@ -26,7 +26,7 @@ from holdfast.ledger.messages import (
     tip_message,
     vault_ids,
 )
-from holdfast.ledger.port import DEALS_PAGE, WAIT_SECONDS_MAX
+from holdfast.ledger.port import DEALS_PAGE, VAULTS_ASKED_MAX, WAIT_SECONDS_MAX
 from holdfast.ledger.refusals import refusal_metadata, status_of
 from holdfast.protocol.deal import DEAL
 from holdfast.protocol.errors import DecodingError, ProtocolError
@@ -35,7 +35,6 @@ from holdfast.protocol.units import VaultId
 from holdfast.wire.v1 import ledger_pb2 as pb
 
 NAME: Final = "holdfast.v1.Ledger"
-VAULTS_ASKED_MAX: Final = 64
 WAITING_MAX: Final = 256
 
 Request = TypeVar("Request", bound=Message)

@@ -14,7 +14,8 @@ from holdfast.ledger.core.operations import Unbond
 from holdfast.ledger.core.values import Listing, RegisteredVault
 from holdfast.ledger.errors import VaultLeftError
 from holdfast.ledger.joining import join
-from holdfast.ledger.port import VAULTS_MAX, Ledger
+from holdfast.ledger.port import Ledger
+from holdfast.ledger.reading import whole_registry
 from holdfast.protocol.frozen import frozen
 from holdfast.protocol.units import VaultId
 from holdfast.vault.config import ConfigError, VaultDirectory
@@ -68,14 +69,8 @@ async def unbond(path: Path) -> Left:
 
 
 async def _row(ledger: Ledger, vault: VaultId) -> RegisteredVault:
-    after = 0
-    found: RegisteredVault | None = None
-    while True:
-        piece = await ledger.registry(after)
-        found = next((row for row in piece.vaults if row.vault == vault), found)
-        if len(piece.vaults) < VAULTS_MAX:
-            break
-        after = piece.upto
+    rows = await whole_registry(ledger)
+    found = next((row for row in rows if row.vault == vault), None)
     if found is None:
         raise ConfigError("this vault is not registered, so there is nothing to leave")
     return found

@@ -15,14 +15,14 @@ from holdfast.ledger.errors import LedgerError, LedgerUnreachableError
 from holdfast.ledger.health import LedgerHealth
 from holdfast.ledger.joining import JoinedLedger, join
 from holdfast.ledger.network_file import NetworkFile
-from holdfast.ledger.port import DEALS_PAGE, Ledger, SyncChanges
+from holdfast.ledger.port import Ledger, SyncChanges
+from holdfast.ledger.reading import FOLLOW_ALL_MAX, Following, take_in
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.network import NetworkParams
 from holdfast.protocol.units import DealId, NetworkId, VaultId
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.ports import Clock
 
-FOLLOW_ALL_MAX: Final = 512
 WAIT_SECONDS: Final = 30.0
 PATIENCE_SECONDS: Final = 5.0
 PAUSE_SECONDS_MAX: Final = 8.0
@@ -50,12 +50,11 @@ class LedgerMirror:
         self._trouble = "it has not answered yet"
         self._logs = logs
         self._file = file
-        self._vault = vault
         self._clock = clock
         self._ledger: JoinedLedger | None = None
         self._connecting = asyncio.Lock()
         self._wished = asyncio.Event()
-        self._follows: tuple[VaultId, ...] = (vault,)
+        self._following = Following(self.state, (vault,))
         self._after = 0
         epoch_seconds = file.params.epoch_seconds
         self._gather_seconds = min(epoch_seconds / 20, GATHER_SECONDS_MAX)
@@ -168,17 +167,7 @@ class LedgerMirror:
             self.reachable = True
             _log.info("following the ledger", extra={"fields": {"upto": changes.upto}})
         self._after = changes.upto
-        epoch = -1 if changes.more else changes.tip.epoch
-        self.state.absorb(
-            LedgerNews(
-                changes.upto,
-                epoch,
-                changes.beacons,
-                changes.vaults,
-                changes.deals,
-                changes.settlement,
-            )
-        )
+        take_in(self.state, changes)
         if not changes.more:
             await self._extend(ledger)
             advanced()
@@ -186,7 +175,8 @@ class LedgerMirror:
     async def _next(self, ledger: Ledger) -> SyncChanges | None:
         """Return the next changes, or None when more vaults are to be followed."""
         wait = WAIT_SECONDS if self._after else 0.0
-        sync = asyncio.ensure_future(ledger.sync(self._follows, self._after, wait))
+        vaults = self._following.vaults
+        sync = asyncio.ensure_future(ledger.sync(vaults, self._after, wait))
         wished = asyncio.ensure_future(self._wished.wait())
         try:
             await asyncio.wait({sync, wished}, return_when=asyncio.FIRST_COMPLETED)
@@ -201,17 +191,7 @@ class LedgerMirror:
         self._wished.clear()
         known = self.state.vaults()
         wanted = set(known) if len(known) <= FOLLOW_ALL_MAX else set(self.state.wished)
-        new = tuple(sorted(wanted - set(self._follows)))
-        if new:
-            after = 0
-            while True:
-                piece = await ledger.deals_held(new, after)
-                self.state.absorb(LedgerNews(0, -1, deals=piece.deals))
-                after = piece.upto
-                if len(piece.deals) < DEALS_PAGE:
-                    break
-            self._follows = (*self._follows, *new)
-        self.state.followed(self._follows)
+        await self._following.extend(ledger, wanted)
 
     def _lost(self, error: LedgerError) -> None:
         if self.reachable:

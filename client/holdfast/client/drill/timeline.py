@@ -12,6 +12,7 @@ from holdfast.client import wording
 from holdfast.client.local_health import NetworkStatus
 from holdfast.client.local_network import LocalNetwork
 from holdfast.ledger.port import Ledger, Listing, RegisteredVault
+from holdfast.ledger.reading import whole_registry
 from holdfast.protocol.deal import Deal
 from holdfast.protocol.errors import HoldfastError
 from holdfast.protocol.frozen import frozen
@@ -66,7 +67,7 @@ async def look(
 ) -> Moment:
     """Ask the ledger and every vault once; raises LedgerError."""
     tip = await ledger.tip()
-    rows = (await ledger.registry(0)).vaults
+    rows = await whole_registry(ledger)
     found = await ledger.deals(tuple(deals))
     return Moment(
         tip.epoch,

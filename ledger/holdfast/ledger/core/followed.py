@@ -283,6 +283,10 @@ class LedgerState:
         self._followed.update(vaults)
         self.wished -= self._followed
 
+    def forget_followed(self) -> None:
+        """Note that no vault's deals are kept current any more."""
+        self._followed.clear()
+
     def deals(self) -> tuple[Deal, ...]:
         """Return every mirrored deal."""
         return tuple(self._deals.values())
