@@ -17,6 +17,8 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import growth_of_networks
+
 from holdfast.client.core.blobs import BlobId, BlobKind, blob_id
 from holdfast.client.core.index import Index, PackRecord, record_of
 from holdfast.client.core.pack import pack_blobs
@@ -120,6 +122,7 @@ CASES: Final = (
     ("neighbours of a vault, vaults", 100, neighbours),
     ("whom a vault monitors, vaults", 100, all_monitored),
     ("settlement tree, totals", 1_000, a_settlement),
+    *growth_of_networks.CASES,
 )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -11,6 +12,7 @@ from holdfast.ledger.core.operations import Close
 from holdfast.ledger.embedded import EmbeddedLedger
 from holdfast.ledger.health import LedgerHealth
 from holdfast.protocol.units import DealId
+from holdfast.vault import ledger_mirror
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.ledger_mirror import LedgerMirror
 from ledger_stage import (
@@ -122,3 +124,32 @@ async def test_a_network_of_many_vaults_is_followed_whole(one: Followed) -> None
         assert [d.id for d in mirror.deals_held(last)] == [opened(owner, operation)]
         await stage.advance(1)
         await one.until(lambda: mirror.state.epoch == 6)
+
+
+@story
+async def test_of_a_large_network_only_the_deals_of_vaults_in_question_are_mirrored(
+    one: Followed,
+) -> None:
+    stage, mirror = one.stage, one.mirror
+    with mock.patch.object(ledger_mirror, "FOLLOW_ALL_MAX", 3):
+        async with one.served():
+            await stage.vaults(NUMBERS)
+            owner = await stage.fed(90)
+            deals = [
+                await stage.opening(owner, numbers=[number], nonce=number)
+                for number in (4, 5)
+            ]
+            for operation in deals:
+                await stage.act(owner, operation)
+            await stage.advance(4)
+            await one.until(lambda: mirror.state.epoch == 4)
+            fourth, fifth = (node_keys(number).vault_id for number in (4, 5))
+            assert not mirror.deals_held(fourth)
+            assert not mirror.state.follows(fourth), "but now it is wished for"
+            mirror.wishes()
+            await one.until(lambda: mirror.state.follows(fourth))
+            held = [deal.id for deal in mirror.deals_held(fourth)]
+            assert held == [opened(owner, deals[0])]
+            await stage.act(owner, Close(held[0]))
+            await one.until(lambda: _closed(mirror, held[0]))
+            assert not mirror.deals_held(fifth)

@@ -21,9 +21,16 @@ VAULTS = [vault_keys(number) for number in range(3)]
 DEAL = a_deal([keys.vault_id for keys in VAULTS], k=2)
 
 
+def offer(
+    held: dict[DealId, int] | None = None, free: int = 1_000, refusal: str | None = None
+) -> Offer:
+    held = held or {}
+    return Offer(7, 1_000, free, held, sum(held.values()), refusal)
+
+
 def asked(number: int = 1, capacity: int = 100, **facts: object) -> QuoteAsked:
     deal = DealId(bytes([number]) * 32)
-    event = QuoteAsked(deal, capacity, 50, 10, "peer", Offer(7, 1_000, 1_000, {}))
+    event = QuoteAsked(deal, capacity, 50, 10, "peer", offer())
     return replace(event, **facts)  # type: ignore[arg-type] # fields by name
 
 
@@ -54,9 +61,9 @@ def test_asking_again_binds_the_larger_quote_once() -> None:
         ({"capacity": DEAL_BYTES_MAX + 1}, Refusal.INVALID),
         ({"end_epoch": 10}, Refusal.UNTIMELY),
         ({"capacity": 1_001}, Refusal.EXHAUSTED),
-        ({"offer": Offer(7, 1_000, 1_000, {DEAL.id: 901})}, Refusal.EXHAUSTED),
-        ({"offer": Offer(7, 1_000, 99, {})}, Refusal.EXHAUSTED),
-        ({"offer": Offer(7, 1_000, 1_000, {}, "unbonding")}, Refusal.UNTIMELY),
+        ({"offer": offer({DEAL.id: 901})}, Refusal.EXHAUSTED),
+        ({"offer": offer(free=99)}, Refusal.EXHAUSTED),
+        ({"offer": offer(refusal="unbonding")}, Refusal.UNTIMELY),
     ],
 )
 def test_what_cannot_be_promised_is_not_quoted(
@@ -72,7 +79,7 @@ def test_what_cannot_be_promised_is_not_quoted(
 def test_a_held_deal_is_extended_at_its_old_price_even_while_leaving() -> None:
     admission = Admission(VAULTS[0].vault_id)
     deal = asked().deal
-    leaving = Offer(7, 1_000, 1_000, {deal: 100, DEAL.id: 850}, "unbonding")
+    leaving = offer({deal: 100, DEAL.id: 850}, refusal="unbonding")
     answer = admission.receive(asked(offer=leaving, held_price=3))
     assert isinstance(answer, GiveQuote)
     assert answer.quote.price == 3
@@ -87,7 +94,7 @@ def test_a_held_deal_is_extended_at_its_old_price_even_while_leaving() -> None:
 def test_a_quote_that_became_a_deal_counts_once() -> None:
     admission = Admission(VAULTS[0].vault_id)
     assert isinstance(admission.receive(asked(1, 600)), GiveQuote)
-    opened = Offer(7, 1_000, 1_000, {asked(1).deal: 600})
+    opened = offer({asked(1).deal: 600})
     assert isinstance(admission.receive(asked(2, 400, offer=opened)), GiveQuote)
     assert isinstance(admission.receive(asked(3, 1, offer=opened)), Refuse)
 

@@ -111,7 +111,14 @@ class EmbeddedLedger:
 
     async def deals_of(self, owner: AccountId) -> tuple[Deal, ...]:
         """Return all deals of an owner, oldest first."""
-        return tuple(row.deal for row in self._book.state.deals_owned(owner))
+        return self.deals_owned(owner)
+
+    def deals_owned(
+        self, owner: AccountId, skip: int = 0, limit: int | None = None
+    ) -> tuple[Deal, ...]:
+        """Return an owner's deals, oldest first, or a piece of them."""
+        rows = self._book.state.deals_owned(owner, skip, limit)
+        return tuple(row.deal for row in rows)
 
     async def deals_held(self, vaults: tuple[VaultId, ...], after: int) -> DealChanges:
         """Return deals that any of these vaults hold or held, changed after."""

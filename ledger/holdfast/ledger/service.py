@@ -103,8 +103,8 @@ class LedgerService:
 
     async def deals_of(self, request: pb.DealsOfRequest) -> pb.DealsReply:
         """Answer with a piece of an owner's deals."""
-        owned = await self._ledger.deals_of(account_id(request.owner))
-        piece = owned[request.skip : request.skip + DEALS_PAGE]
+        owner = account_id(request.owner)
+        piece = self._ledger.deals_owned(owner, request.skip, DEALS_PAGE)
         return pb.DealsReply(deals=[DEAL.encode(deal) for deal in piece])
 
     async def deals_held(self, request: pb.DealsHeldRequest) -> pb.DealsHeldReply:

@@ -166,15 +166,14 @@ class DataSide:
 
     def figures(self) -> HeldFigures:
         """Return how much is held."""
-        held = missing = shards = staged = 0
-        for holding in self.driver.holdings.deals.values():
-            lost = sum(span[1] for span in holding.missing.values() if span)
-            held += holding.durable_bytes - lost
-            missing += len(holding.missing)
-            shards += holding.durable_shards - len(holding.missing)
-            staged += holding.staged_bytes
-        quota = self.driver.limits.quota_bytes
-        return HeldFigures(held, shards, missing, staged, quota)
+        sums = self.driver.holdings.space.sums()
+        return HeldFigures(
+            held_bytes=sums.durable_bytes - sums.lost_bytes,
+            held_shards=sums.durable_shards - sums.missing_shards,
+            missing_shards=sums.missing_shards,
+            staged_bytes=sums.staged_bytes,
+            quota_bytes=self.driver.limits.quota_bytes,
+        )
 
     async def epoch_started(self, epoch: int) -> None:
         """Do what is due once an epoch: expire, collect, hand full receipts on."""

@@ -1,7 +1,7 @@
 """Where anybody asks what a deal would cost here: quotes, signed and remembered."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from holdfast.ledger.core.countersigning import countersign
@@ -46,6 +46,10 @@ class QuoteDesk:
         self._admission = admission
         self._terms = terms
         self._turn = asyncio.Lock()
+        self._allotted: tuple[Deal, ...] | None = None
+        self._allotted_epoch = -1
+        self._capacities: Mapping[DealId, int] = {}
+        self._committed_bytes = 0
 
     async def quote(
         self, deal: DealId, capacity: int, end_epoch: int, asker: str
@@ -91,25 +95,34 @@ class QuoteDesk:
         return countersign(holder.params, signed, holder.account)
 
     def _offer(self) -> Offer:
-        terms, holder = self._terms(), self._driver.holder
-        epoch = self._ledger.epoch()
-        deals = [
-            deal
-            for deal in self._ledger.deals_held(holder.vault)
-            if epoch < deal.collectable_epoch(holder.params)
-        ]
+        terms = self._terms()
+        capacities = self._allot()
         limits, holdings = self._driver.limits, self._driver.holdings
-        unfilled = sum(
-            max(deal.capacity - holdings.durable_bytes(deal.id), 0) for deal in deals
-        )
+        unfilled = holdings.space.sums().unfilled_bytes
         free = self._driver.store.files.free_bytes() - limits.reserve_bytes
         return Offer(
             terms.price,
             min(limits.quota_bytes, terms.covered_bytes),
             free - unfilled,
-            {deal.id: deal.capacity for deal in deals},
+            capacities,
+            self._committed_bytes,
             terms.refusal,
         )
+
+    def _allot(self) -> Mapping[DealId, int]:
+        """Return the capacities of the deals that are not over."""
+        holder, epoch = self._driver.holder, self._ledger.epoch()
+        deals = self._ledger.deals_held(holder.vault)
+        if deals is not self._allotted or epoch != self._allotted_epoch:
+            self._capacities = {
+                deal.id: deal.capacity
+                for deal in deals
+                if epoch < deal.collectable_epoch(holder.params)
+            }
+            self._committed_bytes = sum(self._capacities.values())
+            self._driver.holdings.space.allot(self._capacities)
+            self._allotted, self._allotted_epoch = deals, epoch
+        return self._capacities
 
     def _held(self, deal: DealId) -> Deal | None:
         found = self._ledger.deal(deal)

@@ -57,7 +57,7 @@ class LedgerState:
         self._identities: dict[VaultId, bytes] = {}
         self._deals: dict[DealId, Deal] = {}
         self._deal_keys: dict[DealId, bytes] = {}
-        self._held: dict[VaultId, set[DealId]] = {}
+        self._held: dict[VaultId, list[DealId]] = {}
         self._holding: dict[VaultId, tuple[Deal, ...]] = {}
         self._followed: set[VaultId] = set()
         self.wished: set[VaultId] = set()
@@ -266,7 +266,8 @@ class LedgerState:
         """Return the mirrored deals that name `vault` as a holder, by id."""
         known = self._holding.get(vault)
         if known is None and (held := self._held.get(vault)):
-            known = tuple(self._deals[deal] for deal in sorted(held))
+            held.sort()  # quick, as all but the newest are in order
+            known = tuple(map(self._deals.__getitem__, held))
             self._holding[vault] = known
         return known or ()
 
@@ -303,13 +304,15 @@ class LedgerState:
 
     def _take_deal(self, deal: Deal) -> None:
         before = self._deals.get(deal.id)
-        for holder in before.holders if before else ():
-            self._held.get(holder.vault, set()).discard(deal.id)
-            self._holding.pop(holder.vault, None)
+        held_before = {h.vault for h in before.holders} if before else set()
+        held_now = {holder.vault for holder in deal.holders}
         self._deals[deal.id] = deal
-        for holder in deal.holders:
-            self._held.setdefault(holder.vault, set()).add(deal.id)
-            self._holding.pop(holder.vault, None)
+        for vault in held_before - held_now:
+            self._held[vault].remove(deal.id)
+        for vault in held_now - held_before:
+            self._held.setdefault(vault, []).append(deal.id)
+        for vault in held_before | held_now:
+            self._holding.pop(vault, None)
 
 
 def _membership(row: RegisteredVault) -> tuple[object, ...]:

@@ -42,7 +42,7 @@ class MemoryState:
         self._vaults: dict[VaultId, RegisteredVault] = {}
         self._bls_keys: dict[bytes, VaultId] = {}
         self._deals: dict[DealId, DealRow] = {}
-        self._owned: dict[AccountId, dict[DealId, None]] = {}
+        self._owned: dict[AccountId, list[tuple[int, DealId]]] = {}
         self._held: dict[VaultId, ChangeLog[DealId]] = {}
         self._vault_log: ChangeLog[VaultId] = ChangeLog()
         self._beacons: list[BeaconRow] = []
@@ -114,10 +114,13 @@ class MemoryState:
         """Return every deal."""
         return self._deals.values()
 
-    def deals_owned(self, owner: AccountId) -> tuple[DealRow, ...]:
-        """Return an owner's deals, oldest first."""
-        rows = (self._deals[deal] for deal in self._owned.get(owner, ()))
-        return tuple(sorted(rows, key=lambda row: row.number))
+    def deals_owned(
+        self, owner: AccountId, skip: int = 0, limit: int | None = None
+    ) -> tuple[DealRow, ...]:
+        """Return an owner's deals, oldest first, or a piece of them."""
+        owned = self._owned.get(owner, [])
+        piece = owned[skip:] if limit is None else owned[skip : skip + limit]
+        return tuple(self._deals[deal] for _, deal in piece)
 
     def deals_held(self, vault: VaultId) -> Iterable[Deal]:
         """Return every deal that names the vault as a holder."""
@@ -174,7 +177,13 @@ class MemoryState:
 
     def _take_deal(self, row: DealRow) -> None:
         self._deals[row.deal.id] = row
-        self._owned.setdefault(row.deal.owner, {})[row.deal.id] = None
+        owned, place = (
+            self._owned.setdefault(row.deal.owner, []),
+            (row.number, row.deal.id),
+        )
+        at = bisect_left(owned, place)
+        if owned[at : at + 1] != [place]:
+            owned.insert(at, place)
         # Who was replaced goes on hearing of the deal that it was paid for.
         vaults = [holder.vault for holder in row.deal.holders]
         for vault in (*vaults, *(past.vault for past in row.deal.past)):

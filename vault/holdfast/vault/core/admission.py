@@ -23,20 +23,21 @@ class Offer:
     """What the vault has to offer just now.
 
     `limit_bytes` is what all its deals may promise together, `held` the capacities
-    of those it has, `free_bytes` the disk's room beyond what these may still fill.
+    of those it has, `committed_bytes` their sum, `free_bytes` the disk's room beyond
+    what these may still fill.
     """
 
     price: Grains
     limit_bytes: int
     free_bytes: int
     held: Mapping[DealId, int]
+    committed_bytes: int
     refusal: str | None = None
 
     @property
     def left_bytes(self) -> int:
         """What may be promised beyond the deals it has; negative when overfull."""
-        committed = sum(self.held.values())
-        return min(self.limit_bytes - committed, self.free_bytes)
+        return min(self.limit_bytes - self.committed_bytes, self.free_bytes)
 
 
 @frozen
@@ -99,12 +100,17 @@ class Admission:
             del self.promises[deal]
         return past
 
-    def promised_bytes(self, held: Mapping[DealId, int], asker: str = "") -> int:
+    def promised_bytes(
+        self,
+        held: Mapping[DealId, int],
+        asker: str = "",
+        but_for: DealId | None = None,
+    ) -> int:
         """Return the bytes that quotes bind beyond what is held, of all or one."""
         return sum(
             max(promise.capacity - held.get(deal, 0), 0)
             for deal, promise in self.promises.items()
-            if asker in {"", promise.asker}
+            if asker in {"", promise.asker} and deal != but_for
         )
 
     def _refusal(self, event: QuoteAsked) -> Refuse | None:
@@ -127,14 +133,13 @@ class Admission:
         offer = event.offer
         extra = max(event.capacity - offer.held.get(event.deal, 0), 0)
         # This deal's earlier quotes and this one bind the larger of them, once.
-        held = {**offer.held, event.deal: DEAL_BYTES_MAX}
-        left = offer.left_bytes - self.promised_bytes(held)
+        left = offer.left_bytes - self.promised_bytes(offer.held, but_for=event.deal)
         if extra > left:
             return Refuse(
                 Refusal.EXHAUSTED,
                 f"this vault has {max(left, 0)} bytes left to promise",
             )
-        mine = self.promised_bytes(held, event.asker)
+        mine = self.promised_bytes(offer.held, event.asker, event.deal)
         if mine and mine + extra > offer.left_bytes // 2:
             text = "quotes already given to you bind half of what is left; use them"
             return Refuse(Refusal.EXHAUSTED, text)

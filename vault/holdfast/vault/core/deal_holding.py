@@ -53,7 +53,8 @@ class DealHolding:
     audited, from the newest answered one on. `let_go`: the newest answered
     checkpoint was without this deal. A lost shard's span is None while its chunk is
     not in the newest full manifest. `void` chunks were malformed uploads: they are
-    lost, too, and for good.
+    lost, too, and for good. `changed` is where the deal enters itself whenever it
+    hears of anything.
     """
 
     deal: DealId
@@ -74,6 +75,7 @@ class DealHolding:
     staged_bytes: int = 0
     durable_bytes: int = 0
     durable_shards: int = 0
+    changed: set[DealId] = field(default_factory=set, compare=False, repr=False)
 
     def shard_bytes(self, length: int) -> int:
         """Return the bytes of this deal's shards of a chunk of `length` bytes."""

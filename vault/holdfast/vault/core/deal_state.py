@@ -78,6 +78,7 @@ class DealState(DealHolding):
     def receive(self, event: Event) -> list[Effect]:
         """Take one event and return what must be done, in order."""
         assert self.phase is not Phase.COLLECTED, "a collected deal hears nothing"
+        self.changed.add(self.deal)
         match event:
             case ShardOffered():
                 return [head_rule.judge_shard(self, event)]

@@ -15,6 +15,7 @@ from holdfast.vault.core.holding_events import (
     Effect,
     Event,
 )
+from holdfast.vault.core.space import Space
 
 
 @dataclass
@@ -23,17 +24,24 @@ class Holdings:
 
     vault: VaultId
     deals: dict[DealId, DealState] = field(default_factory=dict)
+    space: Space = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.space = Space(self.deals)
+        for holding in self.deals.values():
+            holding.changed = self.space.changed
 
     def of(self, deal: Deal) -> DealState:
         """Return the machine of a deal that the ledger gives this vault."""
+        if (found := self.deals.get(deal.id)) is not None:
+            return found
         index = deal.index_of(self.vault)
         assert index is not None, "only deals of this vault have a machine"
-        return self.deals.setdefault(deal.id, DealState(deal.id, index, deal.k, deal.n))
+        return self._make(deal, index)
 
     def taking(self, deal: Deal, index: int) -> DealState:
         """Return the machine of a deal of which an index is being taken over."""
-        made = DealState(deal.id, index, deal.k, deal.n)
-        found = self.deals.setdefault(deal.id, made)
+        found = self.deals.get(deal.id) or self._make(deal, index)
         assert found.index == index, "one index of a deal at a time"
         return found
 
@@ -67,12 +75,13 @@ class Holdings:
             return False
         return holding.let_go or not holding.trunk or epoch >= over + params.keep_epochs
 
-    def durable_bytes(self, deal: DealId) -> int:
-        """Return the durable shard bytes of one deal."""
-        holding = self.deals.get(deal)
-        return holding.durable_bytes if holding else 0
-
     @property
     def used_bytes(self) -> int:
         """Shard bytes on the disk, staged ones too."""
-        return sum(h.durable_bytes + h.staged_bytes for h in self.deals.values())
+        sums = self.space.sums()
+        return sums.durable_bytes + sums.staged_bytes
+
+    def _make(self, deal: Deal, index: int) -> DealState:
+        made = DealState(deal.id, index, deal.k, deal.n, changed=self.space.changed)
+        self.deals[deal.id] = made
+        return made
