@@ -48,5 +48,5 @@ def _copied(state: LedgerState) -> dict[str, Any]:
         name: value.copy() if isinstance(value, dict | set) else value
         for name, value in vars(state).items()
     }
-    copied["_held"] = {vault: set(deals) for vault, deals in state._held.items()}
+    copied["_held"] = {vault: list(deals) for vault, deals in state._held.items()}
     return copied

@@ -7,7 +7,7 @@ from simulation.drama import Drama
 from simulation.stand_ins import stand_ins
 from simulation.story import STAKE, story_of
 
-TABLES = ("_rows", "_beacons", "_deals", "_held", "_identities", "_followed")
+TABLES = ("_rows", "_beacons", "_deals", "_identities", "_followed")
 
 
 def test_who_follows_with_others_knows_what_it_would_know_alone() -> None:
@@ -25,6 +25,8 @@ def test_who_follows_with_others_knows_what_it_would_know_alone() -> None:
             assert state.settled_period == alone.settled_period
             for table in TABLES:
                 assert vars(state)[table] == vars(alone)[table], table
+            for other in alone.vaults():
+                assert state.deals_held(other) == alone.deals_held(other)
             for epoch in range(max(alone.epoch - 8, 1), alone.epoch + 2):
                 assert state.registry(epoch) == alone.registry(epoch)
                 assert state.group(vault.id, epoch) == alone.group(vault.id, epoch)
