@@ -8,7 +8,7 @@ import atexit
 import itertools
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,20 +17,15 @@ from holdfast.ledger.core.memory import MemoryState
 from holdfast.ledger.core.values import (
     Books,
     Changes,
-    DealRow,
     Head,
-    Listing,
-    RegisteredVault,
 )
 from holdfast.ledger.following import all_after, deals_after, registry_after
 from holdfast.ledger.port import DEALS_PAGE, DealChanges, RegistryChanges, Tip
-from holdfast.protocol.deal import Deal, Holder
+from holdfast.protocol.deal import Deal
 from holdfast.protocol.keys import NodeKeys
 from holdfast.protocol.network import development_params
 from holdfast.protocol.units import (
-    KIB,
     MIB,
-    AccountId,
     ChunkId,
     DealId,
     Digest,
@@ -39,6 +34,7 @@ from holdfast.protocol.units import (
 from holdfast.vault.core.holding_events import ShardStaged
 from holdfast.vault.data_side import DataSide, World
 from holdfast.vault.quote_desk import Terms
+from ledger_rows import OWNER, deal_row, made_deal, vault_row
 
 Work = Callable[[], object]
 PARAMS: Final = development_params("growth", 0)
@@ -46,7 +42,6 @@ KEYS: Final = NodeKeys(bytes(32))
 HOLDERS: Final = (KEYS.vault_id, *(VaultId(bytes([n]) * 32) for n in range(1, 8)))
 CHUNK: Final = ChunkId(bytes(32))
 EPOCH: Final = 10
-OWNER: Final = AccountId(bytes(20))
 
 
 def registry_sync(vaults: int) -> Work:
@@ -92,7 +87,7 @@ def shard_offered(deals: int) -> Work:
     """A vault with so many deals is asked whether there is room for a shard."""
     data = _vault_with(deals)
     offered = ShardStaged(CHUNK, 8 * MIB, 2 * MIB, 0.0)
-    one = data.driver.holdings.of(_deal(deals - 1))
+    one = data.driver.holdings.of(made_deal(deals - 1, HOLDERS))
 
     def work() -> int:
         one.receive(offered)
@@ -153,7 +148,7 @@ def _followed(ask: Callable[[int], RegistryChanges | DealChanges]) -> int:
 def _vault_with(deals: int) -> DataSide:
     """Return the data side of a vault with one shard of each of so many deals."""
     state = LedgerState(PARAMS)
-    state.absorb(LedgerNews(1, EPOCH, deals=tuple(map(_deal, range(deals)))))
+    state.absorb(LedgerNews(1, EPOCH, deals=tuple(_deals(deals))))
     terms = Terms(1)
     view: Any = _View(state)
     peers: Any = None  # nothing here asks others
@@ -161,10 +156,14 @@ def _vault_with(deals: int) -> DataSide:
     top = Path(tempfile.mkdtemp(prefix="holdfast-growth-"))
     atexit.register(shutil.rmtree, top, ignore_errors=True)
     data = DataSide.open(top, KEYS, world, quota_bytes=1 << 60)
-    for number in range(deals):
-        holding = data.driver.holdings.of(_deal(number))
+    for deal in _deals(deals):
+        holding = data.driver.holdings.of(deal)
         holding.receive(ShardStaged(CHUNK, 8 * MIB, 2 * MIB, 0.0))
     return data
+
+
+def _deals(count: int) -> Iterator[Deal]:
+    return (made_deal(number, HOLDERS) for number in range(count))
 
 
 class _View:
@@ -194,42 +193,8 @@ def _ledger(vaults: int = 0, deals: int = 0) -> MemoryState:
         Changes(
             head,
             Books(),
-            vaults=tuple(_vault(number) for number in range(vaults)),
-            deals=tuple(DealRow(_deal(n), n, n + 1) for n in range(deals)),
+            vaults=tuple(vault_row(n, n + 1) for n in range(vaults)),
+            deals=tuple(deal_row(n, n + 1, HOLDERS) for n in range(deals)),
         )
     )
     return state
-
-
-def _vault(number: int) -> RegisteredVault:
-    key = number.to_bytes(32, "big")
-    return RegisteredVault(
-        vault=VaultId(key),
-        number=number,
-        identity_key=key,
-        bls_key=key + bytes(16),
-        account=OWNER,
-        payout=OWNER,
-        stake=1,
-        committed_bytes=0,
-        listing=Listing.ACTIVE,
-        joined_epoch=0,
-        left_epoch=None,
-        claimed=0,
-        changed=number + 1,
-    )
-
-
-def _deal(number: int) -> Deal:
-    return Deal(
-        id=DealId(number.to_bytes(32, "big")),
-        owner=OWNER,
-        nonce=bytes(32),
-        deal_key=bytes(32),
-        k=4,
-        holders=tuple(Holder(vault, 1, 0) for vault in HOLDERS),
-        capacity=KIB,
-        opened_epoch=0,
-        end_epoch=1000,
-        escrow=0,
-    )

@@ -37,7 +37,7 @@ from holdfast.vault.config import Settings, VaultDirectory
 POLICIES: Final = ((10, 20), (29, 80))
 PROCESSES: Final = 4
 EPOCH_SECONDS: Final = 15
-READY_SECONDS_MAX: Final = 400.0
+READY_SECONDS_MAX: Final = 900.0
 END_SECONDS: Final = 20.0
 SEEDS: Final = 3
 QUOTA_BYTES: Final = 4 * GIB
@@ -56,24 +56,32 @@ class Trip:
 
 
 class WideNetwork:
-    """A ledger and the n vaults of a k-of-n network; `close` ends them."""
+    """A ledger and the vaults of a k-of-n network, n or more; `close` ends them."""
 
-    def __init__(self, top: Path, k: int, n: int) -> None:
+    def __init__(
+        self,
+        top: Path,
+        k: int,
+        n: int,
+        count: int | None = None,
+        epoch_seconds: int = EPOCH_SECONDS,
+    ) -> None:
         self._top = top
         self._running: list[subprocess.Popen[bytes]] = []
-        params = development_params(f"{k} of {n}", int(time.time()), EPOCH_SECONDS)
+        params = development_params(f"{k} of {n}", int(time.time()), epoch_seconds)
         params = replace(params, policy_k=k, policy_n=n)
+        count = n if count is None else count
         ledger = LedgerDirectory(top / "ledger")
         try:
             ledger.create(Genesis(params), params.genesis_seconds)
             self._start("ledger", str(_LEDGER), "serve", "--dir", str(ledger.path))
             self._wait_until(ledger.network.exists)
-            vaults = self._start_vaults(ledger.network, n)
-            self._wait_until(lambda: asyncio.run(_listed(ledger.network)) >= n)
-            self._wait_until(lambda: asyncio.run(_are_active(vaults)))
+            self.vaults = self._start_vaults(ledger.network, count)
+            self._wait_until(lambda: asyncio.run(_listed(ledger.network)) >= count)
+            self._wait_until(lambda: asyncio.run(_are_active(self.vaults)))
             file = top / "network.json"
             known = NetworkFile.load(ledger.network)
-            replace(known, seeds=vaults[:SEEDS]).save(file)
+            replace(known, seeds=self.vaults[:SEEDS]).save(file)
             self.owner = Owner(top / "home", file)
         except BaseException:
             self.close()

@@ -11,54 +11,15 @@ from holdfast.ledger.core.values import (
     Changes,
     DealRow,
     Head,
-    Listing,
     RegisteredVault,
 )
 from holdfast.ledger.following import all_after, deals_after, registry_after
 from holdfast.ledger.port import DEALS_PAGE, VAULTS_MAX, Tip
-from holdfast.protocol.deal import Deal, Holder
-from holdfast.protocol.units import AccountId, DealId, Digest, VaultId
+from holdfast.protocol.units import DealId, Digest, VaultId
+from ledger_rows import deal_row, vault_row
 from ledger_stage import DEVELOPMENT, GENESIS_SECONDS
 
-OWNER = AccountId(bytes(20))
 HOLDER = VaultId(b"\x01" * 32)
-
-
-def row(
-    number: int, changed: int, joined: int = 0, left: int | None = None
-) -> RegisteredVault:
-    key = number.to_bytes(32, "big")
-    return RegisteredVault(
-        vault=VaultId(key),
-        number=number,
-        identity_key=key,
-        bls_key=key + bytes(16),
-        account=OWNER,
-        payout=OWNER,
-        stake=1,
-        committed_bytes=0,
-        listing=Listing.ACTIVE if left is None else Listing.UNBONDING,
-        joined_epoch=joined,
-        left_epoch=left,
-        claimed=0,
-        changed=changed,
-    )
-
-
-def deal_row(number: int, changed: int) -> DealRow:
-    deal = Deal(
-        id=DealId(number.to_bytes(32, "big")),
-        owner=OWNER,
-        nonce=bytes(32),
-        deal_key=bytes(32),
-        k=1,
-        holders=(Holder(HOLDER, 1, 0),),
-        capacity=1,
-        opened_epoch=0,
-        end_epoch=9,
-        escrow=0,
-    )
-    return DealRow(deal, number, changed)
 
 
 def state(
@@ -74,7 +35,7 @@ def state(
 def test_pieces_lose_nothing(extra: int, together: int) -> None:
     """`together` deals change in each entry, as when a holder is ejected."""
     count = DEALS_PAGE + extra
-    rows = [deal_row(number, number // together + 1) for number in range(count)]
+    rows = [deal_row(n, n // together + 1, [HOLDER]) for n in range(count)]
     whole = state(count + 5, [], rows)
     found: list[DealId] = []
     after = pieces = 0
@@ -89,8 +50,8 @@ def test_pieces_lose_nothing(extra: int, together: int) -> None:
 
 
 def test_one_answer_never_passes_what_it_left_out() -> None:
-    vaults = [row(number, number + 1) for number in range(VAULTS_MAX + 1)]
-    whole = state(9_000, vaults, [deal_row(0, 8_000)])
+    vaults = [vault_row(number, number + 1) for number in range(VAULTS_MAX + 1)]
+    whole = state(9_000, vaults, [deal_row(0, 8_000, [HOLDER])])
     tip = Tip(9_000, 0, 0.0)
     first = all_after(whole, tip, (HOLDER,), 0)
     assert (first.more, first.upto, first.deals) == (True, VAULTS_MAX, ())
@@ -109,7 +70,7 @@ def test_the_registry_is_what_it_was_two_epochs_ago(
     lives: list[tuple[int, int | None]], epoch: int
 ) -> None:
     rows = [
-        row(number, 0, joined, None if left is None else joined + left)
+        vault_row(number, 0, joined, None if left is None else joined + left)
         for number, (joined, left) in enumerate(lives)
     ]
     expected = [

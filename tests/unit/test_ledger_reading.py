@@ -8,9 +8,9 @@ from unittest import mock
 from holdfast.ledger import following, reading
 from holdfast.ledger.core.followed import LedgerState
 from holdfast.ledger.core.memory import MemoryState
-from holdfast.ledger.core.values import Books, Changes, DealRow, Head
-from holdfast.protocol.deal import Deal, Holder
-from holdfast.protocol.units import AccountId, DealId, Digest, VaultId
+from holdfast.ledger.core.values import Books, Changes, Head
+from holdfast.protocol.units import Digest, VaultId
+from ledger_rows import deal_row
 from ledger_stage import DEVELOPMENT, GENESIS_SECONDS
 
 VAULTS = [VaultId(bytes([number]) * 32) for number in range(9)]
@@ -19,21 +19,10 @@ DEALS = 40
 
 def ledger_of(*, together: int) -> Any:
     """Return a ledger in which vault n % 9 holds deal n; some change together."""
-    rows = []
-    for number in range(DEALS):
-        deal = Deal(
-            id=DealId(number.to_bytes(32, "big")),
-            owner=AccountId(bytes(20)),
-            nonce=bytes(32),
-            deal_key=bytes(32),
-            k=1,
-            holders=(Holder(VAULTS[number % 9], 1, 0),),
-            capacity=1,
-            opened_epoch=0,
-            end_epoch=9,
-            escrow=0,
-        )
-        rows.append(DealRow(deal, number, number // together + 1))
+    rows = [
+        deal_row(number, number // together + 1, [VAULTS[number % 9]])
+        for number in range(DEALS)
+    ]
     state = MemoryState(DEVELOPMENT)
     head = Head(DEALS, GENESIS_SECONDS, 0, Digest(bytes(32)))
     state.take(Changes(head, Books(), deals=tuple(rows)))

@@ -197,7 +197,7 @@ def test_our_certificates_go_to_every_other_member_until_taken(
     assert isinstance(first.request, Certify)
     assert certificate in first.request.certificates
     assert pushing.is_ours(first.request)
-    pushing.taken(VaultId(bytes(first.peer)))
+    pushing.taken(committee.early, VaultId(bytes(first.peer)))
     peer = VaultId(bytes(second.peer))
     wake = only(pushing.refused(committee.early, peer, None, "away"), fx.WakeAt)
     assert [c.peer for c in of_kind(pushing.step(wake.seconds), fx.Call)] == [peer]

@@ -187,7 +187,7 @@ class Node:
                 return self.checkpoints.recollection.remembered(peer, reply)
             case messages.Certify(), messages.Noted():
                 if self.pushing.is_ours(request):
-                    return self.pushing.taken(peer)
+                    return self.pushing.taken(now, peer)
                 return self.proposing.handed_over(now, peer)
             case fault_messages.OpenCase(), messages.Noted():
                 return self.proposing.handed_over(now, peer)

@@ -32,12 +32,14 @@ class Outbox:
     def due(self, now: float, at_most: int = 1 << 16) -> tuple[VaultId, ...]:
         """Return the peers to ask now, with no more than `at_most` in flight.
 
-        They are in flight until they are settled or failed.
+        They are in flight until they are settled or failed. Those that were not asked
+        yet come first.
         """
         if now < self._soonest:
             return ()
         flying = sum(at == _IN_FLIGHT for at in self._next.values())
         ready = [peer for peer, at in self._next.items() if at <= now]
+        ready.sort(key=self._next.__getitem__)
         due = tuple(ready[: max(at_most - flying, 0)])
         for peer in due:
             self._next[peer] = _IN_FLIGHT

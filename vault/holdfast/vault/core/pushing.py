@@ -1,4 +1,10 @@
-"""Hands our certificates to every member of the committee that will settle them."""
+"""Hands our certificates to every member of the committee that will settle them.
+
+All vaults begin at the same instant, so each goes round the committee from a place of
+its own, and asks few members at once: who is busy is waited for and not asked more.
+"""
+
+from typing import Final
 
 from holdfast.protocol.units import VaultId
 from holdfast.vault.core.effects import Call, Effect, Log, WakeAt
@@ -8,6 +14,9 @@ from holdfast.vault.core.outbox import Outbox
 from holdfast.vault.core.proof_store import ProofStore, push_of
 from holdfast.vault.core.refusals import Refusal
 from holdfast.vault.core.timing import large_call_seconds, retry_seconds
+
+AT_ONCE: Final = 16
+"""Even where a third of 128 members hang, all others have been asked in an epoch."""
 
 
 class Pushing:
@@ -30,17 +39,16 @@ class Pushing:
             end = params.first_epoch(current)
             ours = self._proofs.between(first, end)
             self._push = push_of(p for p in ours if p.name.vault == self._me.id)
-            others = [member for member in members if member != self._me.id]
-            wanted = others if self._push.certificates else []
+            wanted = self._in_turn(members) if self._push.certificates else ()
             self._outbox = Outbox(wanted, retry_seconds(params))
         if self._period < current or ledger.settled_period >= current - 1:
             return []
         return self._send(now)
 
-    def taken(self, peer: VaultId) -> list[Effect]:
-        """Cross off a member that has our certificates."""
+    def taken(self, now: float, peer: VaultId) -> list[Effect]:
+        """Cross off a member that has our certificates, and turn to the next."""
         self._outbox.settle(peer)
-        return []
+        return self._send(now)
 
     def refused(
         self, now: float, peer: VaultId, kind: Refusal | None, reason: str
@@ -48,10 +56,11 @@ class Pushing:
         """Try again later, unless the member refuses for good."""
         if kind is None or kind.passing:
             self._outbox.fail(peer, now)
-            return self._wake()
+            return self._send(now)
         self._outbox.settle(peer)
         fields = {"peer": peer.hex(), "reason": reason}
-        return [Log("a committee member refused our certificates", fields, True)]
+        told = Log("a committee member refused our certificates", fields, True)
+        return [told, *self._send(now)]
 
     def is_ours(self, push: Certify) -> bool:
         """Return whether this is the push of our own certificates."""
@@ -59,9 +68,15 @@ class Pushing:
 
     def _send(self, now: float) -> list[Effect]:
         seconds = large_call_seconds(self._me.params)
-        calls = [Call(peer, self._push, seconds) for peer in self._outbox.due(now)]
-        return [*calls, *self._wake()]
+        due = self._outbox.due(now, AT_ONCE)
+        calls = [Call(peer, self._push, seconds) for peer in due]
+        following = self._outbox.next_due()
+        if following is None or following <= now:  # a reply makes room for the next
+            return [*calls]
+        return [*calls, WakeAt(following)]
 
-    def _wake(self) -> list[Effect]:
-        due = self._outbox.next_due()
-        return [] if due is None else [WakeAt(due)]
+    def _in_turn(self, members: tuple[VaultId, ...]) -> list[VaultId]:
+        """Return the other members, from a place on that our id draws."""
+        first = int.from_bytes(self._me.id[:4], "big") % len(members)
+        turned = members[first:] + members[:first]
+        return [member for member in turned if member != self._me.id]
