@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import grpc
 import trees
 from proc_figures import cpu_seconds_of, peak_rss_mib_of
 from wide import WideNetwork
@@ -22,10 +23,16 @@ from holdfast.client.local_health import describe
 from holdfast.ledger.network_file import SeedVault
 
 
-async def newest_certified(vaults: Sequence[SeedVault]) -> Counter[int]:
+async def newest_certified(vaults: Sequence[SeedVault]) -> Counter[str]:
     """Return how many vaults were certified last for each epoch."""
-    found = [await describe(one.endpoint, one.certificate) for one in vaults]
-    return Counter(said.last_certified_epoch for said in found)
+    found: Counter[str] = Counter()
+    for one in vaults:
+        try:
+            said = await describe(one.endpoint, one.certificate)
+            found[f"for epoch {said.last_certified_epoch}"] += 1
+        except grpc.aio.AioRpcError:
+            found["unknown, too busy to say"] += 1
+    return found
 
 
 def main() -> None:
@@ -50,7 +57,7 @@ def main() -> None:
                 newest = asyncio.run(newest_certified(network.vaults))
                 spent = cpu_seconds_of(network.pids()) - cpu
                 cpu += spent
-                of_epochs = (f"{n} for epoch {epoch}" for epoch, n in newest.items())
+                of_epochs = (f"{count} {epoch}" for epoch, count in newest.items())
                 peak = sum(map(peak_rss_mib_of, network.pids()))
                 print(
                     f"certified: {', '.join(of_epochs)}; "
