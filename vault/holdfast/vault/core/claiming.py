@@ -13,6 +13,7 @@ from holdfast.vault.core.messages import AskProof, Proven
 from holdfast.vault.core.myself import Myself
 from holdfast.vault.core.outbox import Outbox
 from holdfast.vault.core.timing import call_seconds, retry_seconds
+from holdfast.vault.core.who_settled import who_settled
 
 
 class Claiming:
@@ -32,7 +33,7 @@ class Claiming:
         settled = self._me.ledger.settled_period
         if settled > self._period:
             self._period, self._looked = settled, False
-            self._outbox = Outbox(signers_of(self._me), retry_seconds(self._me.params))
+            self._outbox = Outbox(who_settled(self._me), retry_seconds(self._me.params))
         if self._looked:
             return []
         if (base := self._books.base()) is not None:
@@ -75,16 +76,6 @@ class Claiming:
         if owed < max(least, 1) or row.listing is Listing.WITHDRAWN:
             return []
         return [Submit(Claim(ours[0]))]
-
-
-def signers_of(me: Myself) -> list[VaultId]:
-    """Return who signed the newest settlement, without ourselves."""
-    settlement = me.ledger.settlement
-    if settlement is None:
-        return []
-    members = me.ledger.committee(settlement.statement.period + 1)
-    signers = [members[r] for r in settlement.ranks() if r < len(members)]
-    return [signer for signer in signers if signer != me.id]
 
 
 def leads_to(proof: TotalProof, statement: Statement) -> bool:

@@ -30,6 +30,7 @@ from holdfast.vault.core.proof_store import Proof, push_of
 from holdfast.vault.core.rechecking import Found, Rechecking
 from holdfast.vault.core.refusals import Refusal, RefusedError
 from holdfast.vault.core.timing import call_seconds, proposal_start, retry_seconds
+from holdfast.vault.core.who_settled import who_settled
 
 
 class Settling:
@@ -63,7 +64,7 @@ class Settling:
         return effects + self._fetch(period, now)
 
     def fetched(self, peer: VaultId, reply: TotalsOf) -> list[Effect]:
-        """Take totals that a signer of the settlement sent, if they fit its root."""
+        """Take totals that a member of the committee sent, if they fit its root."""
         self._fetching.settle(peer)
         if self._books.base() is not None:
             return []
@@ -73,7 +74,7 @@ class Settling:
         return effects
 
     def unfetched(self, now: float, peer: VaultId) -> list[Effect]:
-        """Ask that signer again later."""
+        """Ask that member again later."""
         self._fetching.fail(peer, now)
         return []
 
@@ -286,17 +287,9 @@ class Settling:
     def _fetch(self, period: int, now: float) -> list[Effect]:
         if self._fetched_period < period:
             self._fetched_period = period
-            self._fetching = Outbox(
-                self._signers(period), retry_seconds(self._me.params)
-            )
+            wait = retry_seconds(self._me.params)
+            self._fetching = Outbox(who_settled(self._me), wait)
         seconds = 2 * call_seconds(self._me.params)
         # One at a time: the totals of a large network are large.
         asked = self._fetching.due(now, at_most=1)
         return [Call(peer, AskTotals(period), seconds) for peer in asked]
-
-    def _signers(self, period: int) -> list[VaultId]:
-        certificate = self._me.ledger.settlement
-        members = self._me.ledger.committee(period + 1)
-        ranks = certificate.ranks() if certificate else ()
-        signers = [members[rank] for rank in ranks if rank < len(members)]
-        return [signer for signer in signers if signer != self._me.id]

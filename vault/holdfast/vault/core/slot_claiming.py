@@ -14,7 +14,7 @@ from holdfast.protocol.settlement import REPLACEMENT_LEAF, Replacement, TotalPro
 from holdfast.protocol.takeover import SignedTakeover
 from holdfast.protocol.units import DealId, VaultId
 from holdfast.vault.core.books import Books
-from holdfast.vault.core.claiming import leads_to, signers_of
+from holdfast.vault.core.claiming import leads_to
 from holdfast.vault.core.effects import Call, Effect, Log, Submit, WakeAt
 from holdfast.vault.core.events import OperationEnded
 from holdfast.vault.core.messages import AskProof, Proven
@@ -25,6 +25,7 @@ from holdfast.vault.core.takeover_book import replacement_of
 from holdfast.vault.core.takeover_messages import ClaimSlot
 from holdfast.vault.core.taking_over import Attempt, TakingOver
 from holdfast.vault.core.timing import call_seconds, retry_seconds
+from holdfast.vault.core.who_settled import who_settled
 
 TOLD_MAX: Final = 16
 """How many members, by rank, are told; they tell each other what a proposal lacks."""
@@ -173,7 +174,7 @@ class SlotClaiming:
         settled = self._me.ledger.settled_period
         showing = self._showing.get(deal)
         if showing is None or showing.period < settled:
-            outbox = Outbox(signers_of(self._me), retry_seconds(self._me.params))
+            outbox = Outbox(who_settled(self._me), retry_seconds(self._me.params))
             showing = self._showing[deal] = Showing(settled, outbox)
         if settled < 0:
             return []
