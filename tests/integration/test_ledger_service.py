@@ -42,6 +42,7 @@ REQUESTS = {
     for method in pb.DESCRIPTOR.services_by_name["Ledger"].methods
 }
 ALICE, BOB = account_key(1), account_key(2)
+TOO_MANY = [bytes(32)] * (VAULTS_ASKED_MAX + 1)
 
 
 @dataclass
@@ -139,10 +140,7 @@ WELL_FORMED_NONSENSE = {
     "a deal of 31 bytes": ("Deals", pb.DealsRequest(deals=[bytes(31)])),
     "too many deals": ("Deals", pb.DealsRequest(deals=[bytes(32)] * 513)),
     "a vault of 33 bytes": ("DealsHeld", pb.DealsHeldRequest(vaults=[bytes(33)])),
-    "too many vaults": (
-        "Sync",
-        pb.SyncRequest(vaults=[bytes(32)] * (VAULTS_ASKED_MAX + 1)),
-    ),
+    "too many vaults": ("Sync", pb.SyncRequest(vaults=TOO_MANY)),
     "waiting for years": ("Sync", pb.SyncRequest(wait_seconds=1e9)),
     "waiting for no number": ("Sync", pb.SyncRequest(wait_seconds=float("nan"))),
     "waiting backwards": ("Sync", pb.SyncRequest(wait_seconds=-1.0)),

@@ -199,7 +199,13 @@ class Storage:
         self, upload: Upload, view: View, repository: Repository, update: Update
     ) -> Commit:
         clock = asyncio.get_running_loop()
-        for tries in range(1, _COMMITS_MAX + 1):
+        spread = 0.0
+        for tries in range(_COMMITS_MAX):
+            if tries:
+                # Two that go on at once would be in each other's way again.
+                await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 # no secret
+                view = await self.look()
+                repository = await self.repository(view)
             begun = clock.time()
             commit = await asyncio.to_thread(repository.commit, update, upload)
             newer = await self.look()
@@ -211,11 +217,7 @@ class Storage:
                 else:
                     self._loaded = (commit.memo, commit.repository)
                     return commit
-            # Two that go on at once would be in each other's way again.
-            spread = 2 * tries * (clock.time() - begun)
-            await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 # no secret
-            view = await self.look()
-            repository = await self.repository(view)
+            spread = 2 * (tries + 1) * (clock.time() - begun)
         raise OtherWriterError(
             "other clients change this repository all the time; nothing was lost, "
             "run the command again when they are done"

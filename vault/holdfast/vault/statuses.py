@@ -54,6 +54,7 @@ async def refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) 
     A call whose caller went away ends as a cancelled one, quietly.
     """
     if _is_from_wire(error):
+        _log.debug("a call broke while it was answered", exc_info=error)
         raise asyncio.CancelledError from error
     found = status_of(error)
     if found is None:

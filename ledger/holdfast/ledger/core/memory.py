@@ -177,10 +177,8 @@ class MemoryState:
 
     def _take_deal(self, row: DealRow) -> None:
         self._deals[row.deal.id] = row
-        owned, place = (
-            self._owned.setdefault(row.deal.owner, []),
-            (row.number, row.deal.id),
-        )
+        owned = self._owned.setdefault(row.deal.owner, [])
+        place = (row.number, row.deal.id)
         at = bisect_left(owned, place)
         if owned[at : at + 1] != [place]:
             owned.insert(at, place)
